@@ -1,0 +1,67 @@
+"""Building the site for a test, and serving and opening what was built."""
+
+import contextlib
+import functools
+import http.server
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import browser  # noqa: E402  (tools/ is no package: its scripts are run by path)
+
+HUGO = Path(sys.executable).with_name("hugo")
+
+
+def build(project, public, **environment):
+    """Builds the site of a project folder as `make site` does; returns the finished process, output as text."""
+    return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder):
+    """Address of a server on 127.0.0.1 that serves a folder; stopped in the end."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def chromium():
+    """A headless browser; its absence is a failure, since `make test` installs or names one."""
+    from playwright.sync_api import sync_playwright
+
+    path = browser.find()
+    assert path, "no Chromium or Chrome: run python tools/browser.py"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=browser.FLAGS)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def watch(page, home):
+    """Lists to which a page adds its console errors, and its requests to other hosts than `home`."""
+    errors, strangers = [], []
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: request.url.startswith((home, "data:", "blob:", "file:"))
+            or strangers.append(request.url))
+    page.on("response", lambda response: response.status >= 400 and errors.append(f"{response.status} {response.url}"))
+    return errors, strangers

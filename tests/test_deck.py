@@ -1,0 +1,86 @@
+"""The deck in a real browser: every slide and every step is seen, fits, and is quiet."""
+
+import re
+
+import pytest
+from conftest import ROOT
+from site_tools import build, chromium, served, watch
+
+DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
+WIDTH, HEIGHT = 1280, 720
+
+# What sticks out of the slide or is cut off inside it, as a list of sentences.
+OVERFLOW = """() => {
+  const slide = Reveal.getCurrentSlide(), found = [];
+  for (const element of slide.querySelectorAll('*')) {
+    if (element.closest('aside.notes, math, svg, .visually-hidden') || !element.checkVisibility()) continue;
+    const box = element.getBoundingClientRect();
+    if (!box.width || !box.height) continue;
+    const name = `${element.tagName.toLowerCase()}.${element.className} "${element.textContent.trim().slice(0, 40)}"`;
+    if (box.left < -1 || box.top < -1 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1)
+      found.push(`${name} sticks out: ${[box.left, box.top, box.right, box.bottom].map(Math.round)}`);
+    if (element.tagName === 'PRE' && element.scrollWidth > element.clientWidth + 1) found.push(`${name} is cut off`);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("public")
+    run = build(ROOT, folder)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+@pytest.mark.parametrize("deck", DECKS)
+def test_every_slide_fits_and_is_quiet(public, deck):
+    screens = ROOT / "build" / "screens" / f"deck-{deck}"
+    screens.mkdir(parents=True, exist_ok=True)
+    with served(public) as home, chromium() as running:
+        page = running.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        errors, strangers = watch(page, home)
+        page.goto(f"{home}/slides/{deck}.html", wait_until="networkidle")
+        page.wait_for_selector(".reveal.ready")
+        total, seen = page.evaluate("Reveal.getTotalSlides()"), set()
+        page.evaluate("Reveal.configure({transition: 'none'})")
+        for _ in range(1000):
+            page.wait_for_timeout(60)
+            place = page.evaluate("[Reveal.getIndices().h, Reveal.getIndices().v]")
+            if tuple(place) not in seen:
+                page.wait_for_function(
+                    "[...Reveal.getCurrentSlide().querySelectorAll('img')].every(i => i.complete && i.naturalWidth)")
+            seen.add(tuple(place))
+            assert not (found := page.evaluate(OVERFLOW)), (place, found)
+            page.screenshot(path=screens / "{:02d}-{:02d}.png".format(*place))  # the last step of a slide stays
+            if page.evaluate("Reveal.isLastSlide() && !Reveal.availableFragments().next"):
+                break
+            page.keyboard.press("Space")
+        assert len(seen) == total, "Space leads through every slide"
+        assert not errors and not strangers, (errors, strangers)
+
+
+@pytest.mark.parametrize("deck", DECKS)
+def test_notes_pace_the_talk(public, deck):
+    """Every slide has speaker notes with minutes; the speaker view's timing is their sum."""
+    with served(public) as home, chromium() as running:
+        page = running.new_page()
+        page.goto(f"{home}/slides/{deck}.html")
+        page.wait_for_selector(".reveal.ready")
+        slides = page.evaluate("""Reveal.getSlides().map(s => [s.querySelector('h1, h2')?.textContent,
+            s.querySelectorAll('aside.notes').length, Number(s.dataset.timing)])""")
+    without = [title for title, notes, _ in slides if notes != 1]
+    assert not without, without
+    source = (ROOT / "slides" / f"{deck}.md").read_text(encoding="utf-8")
+    minutes = [float(m) for m in re.findall(r'notes minutes="([\d.]+)"', source)]
+    assert sum(seconds for *_, seconds in slides if seconds) == pytest.approx(60*sum(minutes))
+
+
+@pytest.mark.parametrize("deck", DECKS)
+def test_deck_on_a_phone(public, deck):
+    with served(public) as home, chromium() as running:
+        page = running.new_page(viewport={"width": 390, "height": 844})
+        errors, _ = watch(page, home)
+        page.goto(f"{home}/slides/{deck}.html", wait_until="networkidle")
+        page.wait_for_selector(".reveal.ready")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390 and not errors

@@ -1,0 +1,134 @@
+"""The commands a person types, run for real: what they say when something is missing, and what they serve."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+MAKE_PARTS = ("Makefile", "requirements", "settings.ini", "setup.py", "pyproject.toml", "package.json",
+              "package-lock.json", "tools")
+
+
+def make(folder, *arguments, **environment):
+    return subprocess.run(["make", *arguments], cwd=folder, text=True, capture_output=True, timeout=300,
+                          env={**os.environ, **environment})
+
+
+def test_help_is_the_default_and_names_every_target():
+    said = make(ROOT).stdout
+    targets = re.search(r"\.PHONY: (.*)", (ROOT / "Makefile").read_text(encoding="utf-8")).group(1).split()
+    assert re.findall(r"^  make (\w+)", said, re.M) == [t for t in ["help", *targets[1:]]]
+
+
+def test_missing_python_is_one_sentence(copy_of_project, tmp_path_factory):
+    copy, tools = copy_of_project(*MAKE_PARTS), tmp_path_factory.mktemp("bin")
+    for name in ("sh", "make", "mkdir", "echo", "touch", "grep", "sed"):
+        (tools / name).symlink_to(shutil.which(name))
+    old = tools / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")  # a Python that is too old answers the version check with failure
+    old.chmod(0o755)
+    run = make(copy, "present", PATH=str(tools))
+    assert run.returncode and "needs Python 3.11 or newer" in run.stderr and "Traceback" not in run.stderr
+    assert not (copy / ".venv").exists()
+
+
+def test_missing_network_is_one_sentence(copy_of_project):
+    copy = copy_of_project(*MAKE_PARTS)
+    run = make(copy, "present", f"PYTHON={sys._base_executable}", PIP_CONFIG_FILE=os.devnull, PIP_RETRIES="0",
+               PIP_INDEX_URL="http://127.0.0.1:9/", PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", PIP_NO_CACHE_DIR="1",
+               PIP_NO_INDEX="")
+    assert run.returncode and "is there a network connection" in run.stderr
+    assert "Traceback" not in run.stderr + run.stdout and "ERROR" not in run.stderr
+    assert (copy / "build/install.log").read_text(), "the details are kept"
+
+
+@contextlib.contextmanager
+def presenting(port):
+    """tools/present.py on a port, with what it printed until it said how to stop; stopped in the end."""
+    server = subprocess.Popen([sys.executable, "-u", ROOT / "tools/present.py", "--port", str(port)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        said = []
+        for line in server.stdout:
+            said.append(line)
+            if "Ctrl-C" in line:
+                break
+        yield "".join(said)
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(20)
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        return reply.read().decode()
+
+
+def free_pair():
+    """A port that a listening socket holds, with nothing on the next one."""
+    while True:
+        taken, following = socket.socket(), socket.socket()
+        taken.bind(("127.0.0.1", 0))
+        try:
+            following.bind(("127.0.0.1", taken.getsockname()[1] + 1))
+        except OSError:
+            taken.close()
+            continue
+        following.close()
+        taken.listen()
+        return taken
+
+
+def test_present_serves_deck_and_lesson_on_the_next_free_port():
+    with free_pair() as taken:
+        port = taken.getsockname()[1]
+        with presenting(port) as said:
+            assert f"Port {port} is taken; using {port + 1}." in said
+            deck = re.search(rf"Deck +(http://127\.0\.0\.1:{port + 1}/slides/fastai\.html)", said).group(1)
+            assert '<div class="reveal' in get(deck)
+            assert "DataBlock" in get(f"http://127.0.0.1:{port + 1}/lessons/02_datablock.html")
+            outside = socket.socket()
+            outside.settimeout(1)
+            with pytest.raises(OSError):  # it listens on the loopback only
+                outside.connect((socket.gethostbyname(socket.gethostname()), port + 1)) \
+                    if not socket.gethostbyname(socket.gethostname()).startswith("127.") \
+                    else outside.connect(("127.0.0.2", port + 1))
+    for _ in range(50):
+        try:
+            get(f"http://127.0.0.1:{port + 1}/")
+        except (urllib.error.URLError, OSError):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server went on after Ctrl-C")
+
+
+def test_execute_names_an_unknown_lesson():
+    run = subprocess.run([sys.executable, ROOT / "tools/execute.py", "99"], text=True, capture_output=True)
+    assert run.returncode and "No notebook 99" in run.stderr and "02" in run.stderr
+
+
+def test_execute_keeps_the_file_when_a_cell_fails(copy_of_project):
+    """A failing lesson is not stored, half or whole; and an output that names this machine is refused."""
+    copy = copy_of_project("tools/execute.py")
+    (copy / "nbs").mkdir()
+    lesson = copy / "nbs" / "01_short.ipynb"
+    for source, complaint in (("1/0", "ZeroDivisionError"), ("import os; os.getcwd()", "belongs to this machine")):
+        cells = [new_markdown_cell("# 01 Short\n\n> **Last verified:** never"), new_code_cell(source)]
+        nbformat.write(new_notebook(cells=cells), lesson)
+        before = lesson.read_bytes()
+        run = subprocess.run([sys.executable, copy / "tools/execute.py", "01"], text=True, capture_output=True)
+        assert run.returncode and complaint in run.stderr
+        assert lesson.read_bytes() == before and [p.name for p in Path(copy, "nbs").iterdir()] == [lesson.name]
