@@ -82,5 +82,5 @@ def test_deck_on_a_phone(public, deck):
         page = running.new_page(viewport={"width": 390, "height": 844})
         errors, _ = watch(page, home)
         page.goto(f"{home}/slides/{deck}.html", wait_until="networkidle")
-        page.wait_for_selector(".reveal.ready")
+        page.wait_for_selector(".deck")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390 and not errors

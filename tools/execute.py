@@ -2,6 +2,7 @@
 
     python tools/execute.py            every notebook in nbs/
     python tools/execute.py 02 A       those whose names begin with 02_ or A_
+    python tools/execute.py --clean    runs nothing, only drops the metadata that editors leave
 
 Stored outputs must read the same anywhere: tracebacks are cut to their last line, progress bars and the
 script of the quiz are dropped, and an output that names a path, user or host of this machine is refused.
@@ -82,6 +83,20 @@ def stamp(nb):
     return count
 
 
+def store(nb, path):
+    """Writes the notebook without stray metadata, cells counted as a clean kernel counts them."""
+    nb.metadata.pop("widgets", None)
+    clean_nb(nb, allowed_cell_metadata_keys=["tags"])
+    for count, cell in enumerate((cell for cell in nb.cells if cell.cell_type == "code"), 1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    temporary = path.with_suffix(".tmp")
+    nbformat.write(nb, temporary)
+    os.replace(temporary, path)
+
+
 def execute(path):
     """Runs one notebook in a fresh kernel; the file changes only if every cell behaved."""
     nb = nbformat.read(path, as_version=4)
@@ -100,16 +115,16 @@ def execute(path):
             cell.outputs = []
         cell.outputs = [kept for output in cell.outputs if (kept := tidy(output))]
         check_private(cell, path.name)
-    nb.metadata.pop("widgets", None)
-    clean_nb(nb, allowed_cell_metadata_keys=["tags"])
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(nb, temporary)
-    os.replace(temporary, path)
+    store(nb, path)
     print(f"{path.name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def main(prefixes):
     notebooks = sorted(NBS.glob("[0-9A-Z]*_*.ipynb"))
+    if prefixes == ["--clean"]:
+        for path in notebooks:
+            store(nbformat.read(path, as_version=4), path)
+        return
     chosen = [nb for nb in notebooks if not prefixes or nb.name.split("_")[0] in prefixes]
     unknown = set(prefixes) - {nb.name.split("_")[0] for nb in notebooks}
     if unknown:
