@@ -98,7 +98,7 @@ def test_present_serves_deck_and_lesson_on_the_next_free_port():
         with presenting(port) as said:
             assert f"Port {port} is taken; using {port + 1}." in said
             deck = re.search(rf"Deck +(http://127\.0\.0\.1:{port + 1}/slides/fastai\.html)", said).group(1)
-            assert '<div class="reveal' in get(deck)
+            assert "/js/deck." in get(deck)
             assert "DataBlock" in get(f"http://127.0.0.1:{port + 1}/lessons/02_datablock.html")
             outside = socket.socket()
             outside.settimeout(1)
