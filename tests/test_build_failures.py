@@ -1,0 +1,83 @@
+"""Mistakes that must not reach a page: each one, made in a copy, fails the build and names file and line."""
+
+import re
+
+import nbformat
+import pytest
+from conftest import ROOT
+from nbformat.v4 import new_code_cell
+from site_tools import build
+
+LESSON = "nbs/02_datablock.ipynb"
+HEAD = "---\ntitle: Deck\n---\n\n## Slide\n\n"  # what is appended begins on line 7
+
+
+@pytest.fixture
+def project(copy_of_project):
+    """A copy of all that the site is built from."""
+    copy = copy_of_project("site", "slides", "nbs", "data")
+    (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
+    return copy
+
+
+def said(project):
+    """What the build printed; '' where it succeeded."""
+    run = build(project, project / "public")
+    return run.stdout if run.returncode else ""
+
+
+def test_the_copy_builds(project):
+    assert not said(project)
+
+
+@pytest.mark.parametrize("slide, complaint", [
+    ('{{< cell nb="77" label="datablock" >}}', 'no notebook "77"'),
+    ('{{< cell nb="02" label="datablok" >}}', 'no cell with the label "datablok"; it has: .*datablock'),
+    ('{{< cell nb="02" label="datablock" show="all" >}}', 'show="all"; it is one of'),
+    ('{{< cell nb="02" label="datablock" show="source" steps="40" >}}', 'steps="40"'),
+    ('{{< cell nb="02" label="summary" >}}', "a slide holds"),
+    ('{{< value nb="02" label="datablock" >}}', "printed nothing"),
+    ("```python\nprint(1)\n```", "code typed into a deck"),
+    ("![](nb:02#mistakes)", "no alternative text"),
+])
+def test_mistake_in_a_deck(project, slide, complaint):
+    (project / "slides/fastai.md").write_text(HEAD + slide + "\n", encoding="utf-8")
+    assert re.search(rf"slides/fastai\.md:7\b.*{complaint}", said(project))
+
+
+def change_lesson(project, change):
+    notebook = nbformat.read(project / LESSON, as_version=4)
+    change(notebook)
+    nbformat.write(notebook, project / LESSON)
+
+
+def the_cell(notebook, label):
+    return next(c for c in notebook.cells if c.cell_type == "code" and f"#| label: {label}\n" in c.source)
+
+
+def test_picture_without_alt_text(project):
+    def change(notebook):
+        cell = the_cell(notebook, "mistakes")
+        cell.source = re.sub(r"(?m)^#\| fig-alt:.*\n", "", cell.source)
+    change_lesson(project, change)
+    assert re.search(rf'{LESSON}, cell \d+ \(label "mistakes"\).*fig-alt', said(project))
+
+
+def test_duplicate_label(project):
+    change_lesson(project, lambda nb: nb.cells.append(new_code_cell("#| label: counts\nprint(1)")))
+    assert re.search(rf'{LESSON}.*label "counts" is given twice', said(project))
+
+
+def test_output_with_a_script(project):
+    def change(notebook):
+        output = nbformat.v4.new_output("display_data", {"text/html": "<p>a</p><script>alert(1)</script>"})
+        the_cell(notebook, "counts").outputs.append(output)
+    change_lesson(project, change)
+    assert re.search(rf'{LESSON}, cell \d+ \(label "counts"\).*script', said(project))
+
+
+def test_what_a_cell_printed_is_what_the_slide_shows(project):
+    """A stored number changes on the slide with no other edit."""
+    change_lesson(project, lambda nb: the_cell(nb, "error-interval").outputs[0].update(text="12345 of 99999 wrong\n"))
+    assert not said(project)
+    assert "12345 of 99999 wrong" in (project / "public/slides/fastai.html").read_text(encoding="utf-8")
