@@ -37,6 +37,17 @@ def copy_of_project(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def public(tmp_path_factory):
+    """The site as built from the project."""
+    from site_tools import build  # which imports ROOT from here
+
+    folder = tmp_path_factory.mktemp("public")
+    run = build(ROOT, folder)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real():
     """The folder of real pictures and texts that the project is tested on but never ships."""
     folder = Path(os.environ.get("ATELIER_REAL", ROOT.parent / "shared" / "real"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from site_tools import build, chromium, served, watch
+from site_tools import chromium, served, watch
 
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
 WIDTH, HEIGHT = 1280, 720
@@ -23,14 +23,6 @@ OVERFLOW = """() => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def public(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("public")
-    run = build(ROOT, folder)
-    assert run.returncode == 0, run.stdout
-    return folder
 
 
 @pytest.mark.parametrize("deck", DECKS)

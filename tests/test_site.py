@@ -9,18 +9,9 @@ from urllib.parse import unquote, urldefrag, urlparse
 import html5lib
 import pytest
 from conftest import NOTEBOOKS, ROOT
-from site_tools import build, chromium, served, watch
+from site_tools import chromium, served, watch
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
-
-
-@pytest.fixture(scope="module")
-def public(tmp_path_factory):
-    """The built site."""
-    folder = tmp_path_factory.mktemp("public")
-    run = build(ROOT, folder)
-    assert run.returncode == 0, run.stdout
-    return folder
 
 
 @pytest.fixture(scope="module")
