@@ -2,6 +2,7 @@
 
     python tools/execute.py            every notebook in nbs/
     python tools/execute.py 02 A       those whose names begin with 02_ or A_
+    python tools/execute.py A_painting this one
     python tools/execute.py --clean    runs nothing, only drops the metadata that editors leave
 
 Stored outputs must read the same anywhere: tracebacks are cut to their last line, progress bars and the
@@ -119,17 +120,21 @@ def execute(path):
     print(f"{path.name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
+def is_meant(notebook, prefix):
+    """Whether `prefix`, a number ("02"), letter ("A") or whole name ("A_painting"), names the notebook."""
+    return prefix in (notebook.stem.split("_")[0], notebook.stem, notebook.name)
+
+
 def main(prefixes):
     notebooks = sorted(NBS.glob("[0-9A-Z]*_*.ipynb"))
     if prefixes == ["--clean"]:
         for path in notebooks:
             store(nbformat.read(path, as_version=4), path)
         return
-    chosen = [nb for nb in notebooks if not prefixes or nb.name.split("_")[0] in prefixes]
-    unknown = set(prefixes) - {nb.name.split("_")[0] for nb in notebooks}
+    unknown = [prefix for prefix in prefixes if not any(is_meant(nb, prefix) for nb in notebooks)]
     if unknown:
-        sys.exit(f"No notebook {', '.join(sorted(unknown))} in nbs/. There are: "
-                 + ", ".join(nb.name.split("_")[0] for nb in notebooks))
+        sys.exit(f"No notebook {', '.join(unknown)} in nbs/. There are: " + ", ".join(nb.stem for nb in notebooks))
+    chosen = [nb for nb in notebooks if not prefixes or any(is_meant(nb, prefix) for prefix in prefixes)]
     for notebook in chosen:
         execute(notebook)
 
