@@ -173,7 +173,7 @@ def test_real_paintings_are_taken(real, monkeypatch):
     assert contact_sheet(real / "painters/monet").size == (1000, 600)
 
 
-def test_paintings_travel_in_the_wheel(tmp_path):
+def test_paintings_and_weights_travel_in_the_wheel(tmp_path):
     """Build a wheel from a copy of the tracked parts, install it elsewhere, and ask it where the data is."""
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -190,12 +190,14 @@ def test_paintings_travel_in_the_wheel(tmp_path):
                "--target", str(target), str(copy)]
     done = subprocess.run(install, text=True, capture_output=True, timeout=600, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    ask = ("import sys; sys.path.insert(0, sys.argv[1]); import atelier; from atelier.datasets import paintings;"
-           "print(atelier.__file__); print(paintings()); print(len(list(paintings().rglob('*.jpg'))))")
+    ask = ("import sys; sys.path.insert(0, sys.argv[1]); import atelier; from atelier.datasets import home, paintings;"
+           "print(atelier.__file__); print(paintings()); print(len(list(paintings().rglob('*.jpg'))));"
+           "print((home() / 'weights/resnet18.safetensors').stat().st_size)")
     environment.pop("ATELIER_PAINTINGS", None)
     done = subprocess.run([sys.executable, "-c", ask, str(target)], text=True, capture_output=True, timeout=300,
                           cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
-    package, folder, count = done.stdout.split()
+    package, folder, count, size = done.stdout.split()
     assert Path(package) == target / "atelier/__init__.py"
     assert Path(folder) == target / "atelier/data/paintings" and count == "154"
+    assert int(size) == (ROOT / "data/weights/resnet18.safetensors").stat().st_size

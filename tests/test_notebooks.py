@@ -58,7 +58,7 @@ def test_ids_are_stable_and_unique(notebook):
 def test_pictures_have_alt_text(notebook):
     for cell in code_cells(notebook):
         if any("image/png" in output.get("data", {}) for output in cell.outputs):
-            assert re.search(r'^#\|\s*fig-alt:\s*"?\S{3,}', cell.source, re.M), label(cell)
+            assert re.search(r'^#\|\s*fig-alt:\s*"?\S.{10,}', cell.source, re.M), label(cell)
 
 
 def test_stored_as_executed(notebook):

@@ -31,8 +31,8 @@ NBS = ROOT / "nbs"
 LABEL = re.compile(r"^#\|\s*label:\s*(\S+)", re.M)
 STAMP = re.compile(r"(?m)^(>?\s*\*\*Last verified:\*\*).*$")
 STAMPED_PACKAGES = ("fastai", "torch", "torchvision")
-# A live widget needs its kernel, and a style sheet or an empty progress bar shows nothing.
-DROPPED_TYPES = ("application/vnd.jupyter.widget-view+json", "application/javascript")
+DROPPED_TYPES = ("application/javascript",)
+# A style sheet or an empty progress bar shows nothing.
 NOT_SHOWN = re.compile(r"\s*(<style>.*?</style>\s*)*(<progress.*?</progress>.*)?", re.S)
 
 
@@ -54,6 +54,8 @@ def tidy(output):
     """The output as it is stored, or None where nothing worth storing is left."""
     if output.output_type == "error":
         output.traceback = [f"{output.ename}: {output.evalue}"]
+    elif "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+        return None  # a live widget needs its kernel
     elif "data" in output:
         for kind in DROPPED_TYPES:
             output.data.pop(kind, None)
@@ -126,6 +128,7 @@ def is_meant(notebook, prefix):
 
 
 def main(prefixes):
+    os.environ.setdefault("ATELIER_WEIGHTS", "atelier")  # the same weights whatever this machine has in its cache
     notebooks = sorted(NBS.glob("[0-9A-Z]*_*.ipynb"))
     if prefixes == ["--clean"]:
         for path in notebooks:
