@@ -156,8 +156,8 @@ def pretrain(folder, crops_total, shards, bs=64, size=64, weight=WEIGHT, jitter=
              every=240, report=100):
     """Train on `crops_total` crops of the pictures in folder/pictures; returns the Pupil.
 
-    `weight` is what each question's loss counts. Goes on from folder/checkpoint.pt if that is there, and saves it each `every` seconds; writes
-    folder/log.csv and, at the end, folder/resnet18.safetensors."""
+    `weight` is what each question's loss counts. Goes on from folder/checkpoint.pt if that is there, and
+    saves it each `every` seconds; writes folder/log.csv and, at the end, folder/resnet18.safetensors."""
     folder = Path(folder)
     device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     torch.manual_seed(0)

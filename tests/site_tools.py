@@ -16,7 +16,7 @@ import browser  # noqa: E402  (tools/ is no package: its scripts are run by path
 HUGO = Path(sys.executable).with_name("hugo")
 
 
-def build(project, public, **environment):
+def build(project, public):
     """Builds the site of a project folder as `make site` does; returns the finished process, output as text."""
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
@@ -54,6 +54,20 @@ def chromium():
             yield running
         finally:
             running.close()
+
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+AXE_RUN = """async where => {
+  const found = await axe.run(where || document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']});
+  return found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => `${v.id}: ${n.target} ${n.failureSummary}`));
+}"""
+
+
+def violations(page, where=None):
+    """What axe-core finds against WCAG 2.2 AA on a page, or in the first element that a selector names."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    return page.evaluate(AXE_RUN, where)
 
 
 def watch(page, home):

@@ -84,6 +84,11 @@ def test_exercises_fail_on_the_stub_and_pass_on_the_solution(notebook):
         assert checks(stub) and checks(stub) == checks(solution), label(stub)
 
 
+def test_notebooks_are_small():
+    """A notebook of five megabytes takes long to clone and to open, and GitHub does not draw it."""
+    assert not {path.name: path.stat().st_size for path in NOTEBOOKS if path.stat().st_size > 5 * 2**20}
+
+
 def test_cells_are_short():
     """The median code cell of a lesson has four lines at the most."""
     for path in NOTEBOOKS:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 import html5lib
 import pytest
 from conftest import NOTEBOOKS, ROOT
-from site_tools import chromium, served, watch
+from site_tools import chromium, served, violations, watch
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 
@@ -121,7 +121,7 @@ def test_deck_is_light(public):
 @pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_the_screen_and_are_quiet(public, pages, width, height, scheme):
-    """No page scrolls sideways, logs an error, or asks another host; each leaves a screenshot in build/screens."""
+    """No page scrolls sideways, logs an error, asks another host, or fails axe-core; each leaves a screenshot."""
     screens = ROOT / "build" / "screens" / f"{scheme}-{width}"
     screens.mkdir(parents=True, exist_ok=True)
     with served(public) as home, chromium() as running:
@@ -135,7 +135,9 @@ def test_pages_fit_the_screen_and_are_quiet(public, pages, width, height, scheme
             page.goto(f"{home}/{name}", wait_until="networkidle")
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             page.screenshot(path=screens / f"{'-'.join(Path(name).with_suffix('').parts)}.png", full_page=True)
+            unreadable = violations(page)
             page.close()
+            assert not unreadable, (name, unreadable)
             assert not errors and not strangers, (name, errors, strangers)
             assert wide <= 0, f"{name} is {wide} px wider than the screen"
 
