@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, read
 
 # Lessons that promise to run on a folder of one's own.
-LESSONS = ["01_classifier", "02_datablock", "03_resize", "04_transfer", "05_gradient_descent"]
+LESSONS = ["01_classifier", "02_datablock", "03_resize", "04_transfer", "05_gradient_descent", "07_pytorch"]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
