@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CLASSES', 'COLUMNS', 'IMAGES', 'make_picture', 'contact_sheet', 'checksums', 'remake', 'home', 'paintings',
-           'check_classes', 'readable', 'write_difficulty', 'main']
+           'check_classes', 'readable', 'reviews', 'check_reviews', 'write_difficulty', 'main']
 
 # %% ../nbs/A_painting_data.ipynb #imports
 import csv
@@ -122,6 +122,33 @@ def readable(file):
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False
     return True
+
+# %% ../nbs/A_painting_data.ipynb #reviews
+def reviews():
+    """The folder with film reviews: train/ and test/, each with neg/ and pos/, and a text file for each review.
+
+    The environment variable ATELIER_REVIEWS names a folder of your own, or is 'imdb' for those of IMDb (Maas and others,
+    2011; fastai downloads them once). ValueError says what is wrong with a folder. Else the course's own reviews."""
+    own = os.environ.get('ATELIER_REVIEWS')
+    if own == 'imdb':
+        from fastai.data.external import URLs, untar_data  # here, since the paintings go without
+        return untar_data(URLs.IMDB)
+    return check_reviews(Path(own).expanduser()) if own else home() / 'reviews'
+
+def check_reviews(folder):
+    "Return `folder` if it holds readable reviews to train and to test on, else raise ValueError."
+    def refuse(found):
+        raise ValueError(f'ATELIER_REVIEWS names {folder}, {found}: it needs train/neg, train/pos, test/neg and '
+                         'test/pos with a text file (.txt, UTF-8) for each review')
+    if not folder.is_dir(): refuse('which is not a folder')
+    for name in ('train/neg', 'train/pos', 'test/neg', 'test/pos'):
+        files = sorted((folder / name).glob('*.txt'))
+        if not files: refuse(f'which holds no reviews in {name}')
+        for file in files:
+            try: text = file.read_text(encoding='utf-8')
+            except UnicodeDecodeError: refuse(f'whose {name}/{file.name} is not UTF-8')
+            if not text.strip(): refuse(f'whose {name}/{file.name} is empty')
+    return folder
 
 # %% ../nbs/A_painting_data.ipynb #write-difficulty
 def write_difficulty(table):
