@@ -146,3 +146,14 @@ def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():
         assert len(PdfReader(ROOT / f"build/{deck.stem}.pdf").pages) == 1 + len(headings), deck.stem  # 1: the title
         cells = re.findall(r"{{< cell ", source)
         assert f"slides/{deck.name}: {len(cells)} cells pulled from notebooks" in run.stdout
+
+
+def test_style_measures_every_notebook(copy_of_project):
+    """A notebook with two code cells of one and three lines, and one text of four words, is measured as that."""
+    copy = copy_of_project("tools/style.py")
+    (copy / "nbs").mkdir()
+    cells = [new_markdown_cell("Four words are here."), new_code_cell("#| label: a\nx = 1"), new_code_cell("a\nb\nc")]
+    nbformat.write(new_notebook(cells=cells), copy / "nbs/01_short.ipynb")
+    said = subprocess.run([sys.executable, copy / "tools/style.py"], text=True, capture_output=True, check=True).stdout
+    row = next(line for line in said.splitlines() if line.startswith("01_short")).split()
+    assert row[1:3] + row[4:] == ["3", "2", "4", "0.5"] and "aim" in said

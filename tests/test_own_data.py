@@ -1,4 +1,4 @@
-"""Lessons run on anyone's pictures: here on photographs of real paintings, from first cell to last."""
+"""Lessons run on anyone's data: here on photographs of real paintings and on real reviews, from first cell to last."""
 
 import os
 import shutil
@@ -9,14 +9,16 @@ import nbformat
 import pytest
 from conftest import ROOT, read
 
-# Lessons that promise to run on a folder of one's own.
-LESSONS = ["01_classifier", "02_datablock", "03_resize", "04_transfer", "05_gradient_descent", "07_pytorch"]
+# Lessons that promise to run on a folder of one's own: the variable that names it, and a folder of real data.
+PAINTINGS = ("01_classifier", "02_datablock", "03_resize", "04_transfer", "05_gradient_descent", "07_pytorch")
+LESSONS = [(lesson, "ATELIER_PAINTINGS", "painters") for lesson in PAINTINGS]
+LESSONS += [("10_sentiment", "ATELIER_REVIEWS", "reviews")]
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_lesson_runs_on_real_paintings(lesson, real, tmp_path):
+@pytest.mark.parametrize("lesson, variable, folder", LESSONS, ids=[lesson for lesson, *_ in LESSONS])
+def test_lesson_runs_on_real_data(lesson, variable, folder, real, tmp_path):
     notebook = read(ROOT / "nbs" / f"{lesson}.ipynb")
-    for cell in notebook.cells:  # the stored numbers are those of the painted pictures
+    for cell in notebook.cells:  # the stored numbers are those of the course's own data
         if "nbval-check-output" in cell.metadata.get("tags", []):
             cell.metadata.tags.remove("nbval-check-output")
     file = tmp_path / f"{lesson}.ipynb"
@@ -25,7 +27,7 @@ def test_lesson_runs_on_real_paintings(lesson, real, tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env",
                "--rootdir", tmp_path, file]
     run = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True,
-                         env={**os.environ, "ATELIER_PAINTINGS": str(real / "painters")})
+                         env={**os.environ, variable: str(real / folder)})
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     run_cells = [cell for cell in cells if "nbval-skip" not in cell.metadata.get("tags", [])]
