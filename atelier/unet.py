@@ -171,7 +171,7 @@ def check_masks(pairs, classes):
             with Image.open(picture) as seen, Image.open(mask) as marked:
                 mode, sides, mask_sides, codes = marked.mode, seen.size, marked.size, np.unique(marked)
         except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f'{mask} or its picture {picture} cannot be read ({error}): replace it') from None
+            raise ValueError(f'{mask} or its picture {picture} cannot be read ({error}): mend it') from None
         if mode != 'L': raise ValueError(f'{mask} is of mode {mode}: save it with 8 bits a pixel, mode L')
         if mask_sides != sides:
             raise ValueError(f'{mask} has {mask_sides[0]} x {mask_sides[1]} pixels, its picture {sides[0]} x '

@@ -49,9 +49,11 @@ def theirs():
     torch.manual_seed(0)
     model = DynamicUnet(create_body(torchvision.models.resnet18()), len(CLASSES), (64, 64)).eval()
     with torch.no_grad():
-        for value in model.state_dict().values():
-            if value.is_floating_point():
-                value.mul_(1 + .2 * torch.rand_like(value)).add_(.01 * torch.rand_like(value))
+        for name, value in model.state_dict().items():
+            if name.endswith("running_var"):
+                value.mul_(1 + torch.rand_like(value))
+            elif value.is_floating_point() and value.dim() == 1:
+                value.add_(.3 * torch.randn_like(value))
     return model
 
 
@@ -128,6 +130,7 @@ def test_segment_gives_the_best_class_of_each_pixel(ours):
         best = ours(preprocess(PICTURE, (32, 64)))[0].argmax(0)
     assert (mask.mode, mask.size) == ("L", (256, 256))
     assert np.array_equal(np.array(mask)[4::8, 2::4], best)
+    assert set(np.unique(mask)) == set(np.unique(best)) and len(np.unique(best)) > 2, "a mask is not blurred"
 
 
 def test_weights_survive_the_file(ours, file):
@@ -208,6 +211,10 @@ def test_shipped_masks_pass():
     masks = sorted((ROOT / "data" / "masks").glob("*/*.png"))
     pictures = [ROOT / "data" / "paintings" / mask.parent.name / f"{mask.stem}.jpg" for mask in masks]
     check_masks(list(zip(pictures, masks, strict=True)), classes)
+    highest = np.array(Image.open(MASK)).max()
+    check_masks([(PICTURE, MASK)], range(highest + 1))
+    with pytest.raises(ValueError, match=f"the code {highest}, but the last class has the code {highest - 1}"):
+        check_masks([(PICTURE, MASK)], range(highest))
 
 
 def made(path, change):
