@@ -25,7 +25,8 @@ COLUMNS = 'split', 'polarity', 'aspect', 'device', 'text'
 @cache
 def read_sentences(file=None):
     "The sentences and titles of data/reviews/sentences.csv: a list of dicts with the keys COLUMNS."
-    with open(file or home() / 'reviews/sentences.csv', newline='', encoding='utf-8') as lines:
+    file = file or home() / 'reviews/sentences.csv'
+    with open(file, newline='', encoding='utf-8') as lines:
         rows = list(csv.DictReader(lines))
     if not rows or tuple(rows[0]) != COLUMNS:
         raise ValueError(f'{file} is not a table of sentences: its first line must be {",".join(COLUMNS)}')

@@ -85,7 +85,7 @@ def test_exercises_fail_on_the_stub_and_pass_on_the_solution(notebook):
 
 
 def test_notebooks_are_small():
-    """A notebook of five megabytes takes long to clone and to open, and GitHub does not draw it."""
+    """A notebook of five megabytes takes long to clone and to open."""
     assert not {path.name: path.stat().st_size for path in NOTEBOOKS if path.stat().st_size > 5 * 2**20}
 
 

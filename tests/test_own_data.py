@@ -1,4 +1,4 @@
-"""Lessons run on anyone's data: here on photographs of real paintings and on real reviews, from first cell to last."""
+"""Lessons run on anyone's data: here on real paintings, street scenes and reviews, from first cell to last."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from conftest import ROOT, read
 # Lessons that promise to run on a folder of one's own: the variable that names it, and a folder of real data.
 PAINTINGS = ("01_classifier", "02_datablock", "03_resize", "04_transfer", "05_gradient_descent", "07_pytorch")
 LESSONS = [(lesson, "ATELIER_PAINTINGS", "painters") for lesson in PAINTINGS]
-LESSONS += [("10_sentiment", "ATELIER_REVIEWS", "reviews")]
+LESSONS += [("09_segmentation", "ATELIER_SEGMENTATION", "camvid"), ("10_sentiment", "ATELIER_REVIEWS", "reviews")]
 
 
 @pytest.mark.parametrize("lesson, variable, folder", LESSONS, ids=[lesson for lesson, *_ in LESSONS])

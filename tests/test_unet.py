@@ -1,17 +1,14 @@
 """The U-Net in plain PyTorch: the same numbers as fastai's, without fastai, and bad input named in a sentence."""
 
-import os
-import shutil
 import subprocess
 import sys
 from tempfile import TemporaryDirectory
 
-import nbformat
 import numpy as np
 import pytest
 import torch
 import torchvision
-from conftest import ROOT, read
+from conftest import ROOT
 from fastai.vision.all import (
     DataBlock,
     DynamicUnet,
@@ -243,26 +240,3 @@ def test_a_folder_without_masks_or_pictures_is_named(tmp_path):
     (tmp_path / "half.png").write_bytes(MASK.read_bytes()[:300])
     with pytest.raises(ValueError, match=r"half\.png or its picture .* cannot be read"):
         check_masks([(PICTURE, tmp_path / "half.png")], range(16))
-
-
-def run_lesson(folder, tmp_path):
-    """The lesson from first cell to last on a folder of one's own; the stored numbers are not compared."""
-    notebook = read(ROOT / "nbs" / "09_segmentation.ipynb")
-    for cell in notebook.cells:
-        if "nbval-check-output" in cell.metadata.get("tags", []):
-            cell.metadata.tags.remove("nbval-check-output")
-    file = tmp_path / "09_segmentation.ipynb"
-    nbformat.write(notebook, file)
-    shutil.copytree(ROOT / "nbs" / "quiz", tmp_path / "quiz")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env",
-               "--rootdir", tmp_path, file]
-    run = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True,
-                         env={**os.environ, "ATELIER_SEGMENTATION": str(folder)})
-    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    return run, f"{cells} passed"
-
-
-def test_lesson_runs_on_real_street_scenes(real, tmp_path):
-    run, all_passed = run_lesson(real / "camvid", tmp_path)
-    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
-    assert all_passed in run.stdout
