@@ -27,7 +27,7 @@ present: $(VENV)/.site node_modules/.package-lock.json ## Serve the deck and the
 
 test: $(VENV)/.course node_modules/.package-lock.json ## Run all tests
 	@$(PY) tools/browser.py
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests nbs
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env tests nbs
 
 lab: $(VENV)/.course ## Open the lessons in JupyterLab
 	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container
