@@ -27,6 +27,7 @@ present: $(VENV)/.site node_modules/.package-lock.json ## Serve the deck and the
 
 test: $(VENV)/.course node_modules/.package-lock.json ## Run all tests
 	@$(PY) tools/browser.py
+	@# In order of their names, since xdist would put the files with few but long tests last.
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env tests nbs
 
 lab: $(VENV)/.course ## Open the lessons in JupyterLab

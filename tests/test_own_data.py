@@ -8,11 +8,19 @@ import sys
 import nbformat
 import pytest
 from conftest import ROOT, read
+from nbformat.v4 import new_code_cell
 
 # Lessons that promise to run on a folder of one's own: the variable that names it, and a folder of real data.
 PAINTINGS = ("01_classifier", "02_datablock", "03_resize", "04_transfer", "05_gradient_descent", "07_pytorch")
 LESSONS = [(lesson, "ATELIER_PAINTINGS", "painters") for lesson in PAINTINGS]
 LESSONS += [("09_segmentation", "ATELIER_SEGMENTATION", "camvid"), ("10_sentiment", "ATELIER_REVIEWS", "reviews")]
+
+# A lesson that passes over the folder would pass on the course's own data too. So the first cell listens to what is
+# opened, and the last one asks whether anything in the folder was.
+LISTEN = """import sys
+_opened = []
+sys.addaudithook(lambda event, args: _opened.append(str(args[0])) if event == "open" else None)"""
+USED = "assert any(path.startswith({folder!r}) for path in _opened), 'the lesson has not read the folder'"
 
 
 @pytest.mark.parametrize("lesson, variable, folder", LESSONS, ids=[lesson for lesson, *_ in LESSONS])
@@ -21,6 +29,8 @@ def test_lesson_runs_on_real_data(lesson, variable, folder, real, tmp_path):
     for cell in notebook.cells:  # the stored numbers are those of the course's own data
         if "nbval-check-output" in cell.metadata.get("tags", []):
             cell.metadata.tags.remove("nbval-check-output")
+    notebook.cells.insert(0, new_code_cell(LISTEN))
+    notebook.cells.append(new_code_cell(USED.format(folder=str(real / folder))))
     file = tmp_path / f"{lesson}.ipynb"
     nbformat.write(notebook, file)
     shutil.copytree(ROOT / "nbs" / "quiz", tmp_path / "quiz")

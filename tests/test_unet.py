@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -65,7 +66,7 @@ def ours(theirs):
 def folder():
     """The weights take 165 MB a file, so their folder goes when the tests are over."""
     with TemporaryDirectory() as name:
-        yield type(ROOT)(name)
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")
