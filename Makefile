@@ -48,6 +48,7 @@ pdf: $(VENV)/.pdf site ## Print the decks and the handout to build/*.pdf
 bench: $(VENV)/.course node_modules/.package-lock.json ## Measure what should be fast
 	@$(PY) tools/bench.py
 	@$(PY) tools/style.py
+	@$(PY) tools/bench_serving.py
 
 lock: $(VENV)/.site ## Write requirements/*.txt and package-lock.json anew (UPGRADE=--upgrade)
 	@$(PY) tools/lock.py $(UPGRADE)

@@ -106,7 +106,7 @@ def execute(path):
     if not stamp(nb):
         sys.exit(f"{path.name}: the first cell has no line '**Last verified:**' to stamp.")
     start = time.monotonic()
-    client = NotebookClient(nb, timeout=1800, kernel_name="python3", coalesce_streams=True,
+    client = NotebookClient(nb, timeout=7200, kernel_name="python3", coalesce_streams=True,
                             resources={"metadata": {"path": str(NBS)}})
     try:
         client.execute()
