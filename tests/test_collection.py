@@ -159,7 +159,7 @@ def test_a_hundred_pictures_with_one_fault_in_five(museum, tmp_path):
 # Stopped, killed, no room
 
 def test_ctrl_c_leaves_everything_whole(museum, tmp_path):
-    server = museum(*[exhibit(number, "cleveland") for number in range(25)], delay=0.1)
+    server = museum(*[exhibit(number, "cleveland") for number in range(25)], delay=0.5)
     run = subprocess.Popen(command(server, tmp_path), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(lambda: len(list(tmp_path.glob("*/*.jpg"))) >= 5)
     run.send_signal(signal.SIGINT)
