@@ -158,9 +158,15 @@ def test_a_hundred_pictures_with_one_fault_in_five(museum, tmp_path):
 
 # Stopped, killed, no room
 
+def hear_ctrl_c():
+    """A shell lets what it runs in the background ignore SIGINT, and so would whatever the tests start there."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_leaves_everything_whole(museum, tmp_path):
     server = museum(*[exhibit(number, "cleveland") for number in range(25)], delay=0.5)
-    run = subprocess.Popen(command(server, tmp_path), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = subprocess.Popen(command(server, tmp_path), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           preexec_fn=hear_ctrl_c)
     wait_for(lambda: len(list(tmp_path.glob("*/*.jpg"))) >= 5)
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=10)
