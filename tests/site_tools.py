@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -12,13 +13,15 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 import browser  # noqa: E402  (tools/ is no package: its scripts are run by path)
+import lighthouse  # noqa: E402, F401
 
 HUGO = Path(sys.executable).with_name("hugo")
 
 
-def build(project, public):
+def build(project, public, **environment):
     """Builds the site of a project folder as `make site` does; returns the finished process, output as text."""
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
+                          env={**os.environ, **environment},
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
@@ -28,9 +31,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def served(folder):
+def served(folder, handler=Quiet):
     """Address of a server on 127.0.0.1 that serves a folder; stopped in the end."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
