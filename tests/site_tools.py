@@ -61,13 +61,13 @@ def chromium():
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_RUN = """async where => {
-  const found = await axe.run(where || document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']});
+  const found = await axe.run(where || document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']});
   return found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => `${v.id}: ${n.target} ${n.failureSummary}`));
 }"""
 
 
 def violations(page, where=None):
-    """What axe-core finds against WCAG 2.2 AA on a page, or in the first element that a selector names."""
+    """What axe-core finds against WCAG 2.2 AA and good practice on a page, or in the first element that a selector names."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     return page.evaluate(AXE_RUN, where)
