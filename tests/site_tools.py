@@ -19,9 +19,10 @@ HUGO = Path(sys.executable).with_name("hugo")
 
 
 def build(project, public, **environment):
-    """Builds the site of a project folder as `make site` does; returns the finished process, output as text."""
+    """Builds the site of a project folder as `make site` does, with the pictures that are made already; returns the finished
+    process, output as text."""
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
-                          env={**os.environ, **environment},
+                          env={"HUGO_RESOURCEDIR": str(ROOT / "site" / "resources"), **os.environ, **environment},
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
