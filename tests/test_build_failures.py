@@ -15,7 +15,7 @@ HEAD = "---\ntitle: Deck\n---\n\n## Slide\n\n"  # what is appended begins on lin
 @pytest.fixture
 def project(copy_of_project):
     """A copy of all that the site is built from."""
-    copy = copy_of_project("site", "slides", "nbs", "data")
+    copy = copy_of_project("site", "slides", "nbs", "data", "CHANGELOG.md")
     (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
     return copy
 

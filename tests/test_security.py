@@ -5,7 +5,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from site_tools import chromium, served
+from site_tools import build, chromium, served
 
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
 HASHED = re.compile(r"(^|[._])[0-9a-f]{14,64}\.\w+$")  # Hugo's own hashes drop zeros at their beginning
@@ -45,6 +45,19 @@ def test_every_page_has_the_policy_before_it_loads_anything(public):
         assert not re.search(r"https?:|\*|data:", policy[1]), (file.name, policy[1])
         assert "default-src 'none'" in policy[1] and "base-uri 'none'" in policy[1] and "form-action 'none'" in policy[1]
         assert re.search(r'<meta name="?referrer"? content="?no-referrer', head), file.name
+
+
+def test_a_page_and_a_build_may_ask_for_more(copy_of_project):
+    copy = copy_of_project("site", "slides", "nbs", "data", "CHANGELOG.md")
+    (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
+    (copy / "site/content/extra.md").write_text("---\ntitle: Extra\npolicy: {script-src: \"'wasm-unsafe-eval'\", worker-src: \"'self'\"}\n---\n",
+                                                encoding="utf-8")
+    run = build(copy, copy / "public", HUGO_PARAMS_CONNECT="http://127.0.0.1:8888")
+    assert run.returncode == 0, run.stdout
+    extra, other = (html.unescape((copy / "public" / name).read_text(encoding="utf-8")) for name in ("extra.html", "index.html"))
+    assert "script-src 'self' 'wasm-unsafe-eval';" in extra and "worker-src 'self'" in extra
+    assert "script-src 'self';" in other and "worker-src" not in other
+    assert "connect-src 'self' http://127.0.0.1:8888;" in extra and "connect-src 'self' http://127.0.0.1:8888;" in other
 
 
 def test_no_page_breaks_its_policy(home, public, browser):
