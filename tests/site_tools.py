@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -12,13 +13,16 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 import browser  # noqa: E402  (tools/ is no package: its scripts are run by path)
+import lighthouse  # noqa: E402, F401
 
 HUGO = Path(sys.executable).with_name("hugo")
 
 
-def build(project, public):
-    """Builds the site of a project folder as `make site` does; returns the finished process, output as text."""
+def build(project, public, **environment):
+    """Builds the site of a project folder as `make site` does, with the pictures that are made already; returns the finished
+    process, output as text."""
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
+                          env={"HUGO_RESOURCEDIR": str(ROOT / "site" / "resources"), **os.environ, **environment},
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
@@ -28,9 +32,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def served(folder):
+def served(folder, handler=Quiet):
     """Address of a server on 127.0.0.1 that serves a folder; stopped in the end."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -58,13 +62,13 @@ def chromium():
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_RUN = """async where => {
-  const found = await axe.run(where || document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']});
+  const found = await axe.run(where || document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']});
   return found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => `${v.id}: ${n.target} ${n.failureSummary}`));
 }"""
 
 
 def violations(page, where=None):
-    """What axe-core finds against WCAG 2.2 AA on a page, or in the first element that a selector names."""
+    """What axe-core finds against WCAG 2.2 AA and good practice on a page, or in the first element that a selector names."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     return page.evaluate(AXE_RUN, where)

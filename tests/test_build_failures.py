@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 from conftest import ROOT
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from site_tools import build
 
 LESSON = "nbs/02_datablock.ipynb"
@@ -15,7 +15,7 @@ HEAD = "---\ntitle: Deck\n---\n\n## Slide\n\n"  # what is appended begins on lin
 @pytest.fixture
 def project(copy_of_project):
     """A copy of all that the site is built from."""
-    copy = copy_of_project("site", "slides", "nbs", "data")
+    copy = copy_of_project("site", "slides", "nbs", "data", "CHANGELOG.md")
     (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
     return copy
 
@@ -68,12 +68,26 @@ def test_duplicate_label(project):
     assert re.search(rf'{LESSON}.*label "counts" is given twice', said(project))
 
 
-def test_output_with_a_script(project):
+@pytest.mark.parametrize("kind, output", [
+    ("text/html", "<p>a</p><script>alert(1)</script>"),
+    ("text/html", '<img src="x" alt="" onerror="alert(1)">'),
+    ("text/html", '<a href="javascript:alert(1)">a</a>'),
+    ("text/html", '<iframe src="https://example.org"></iframe>'),
+    ("image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
+    ("image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"></svg>'),
+])
+def test_output_with_a_script(project, kind, output):
     def change(notebook):
-        output = nbformat.v4.new_output("display_data", {"text/html": "<p>a</p><script>alert(1)</script>"})
-        the_cell(notebook, "counts").outputs.append(output)
+        the_cell(notebook, "mistakes").outputs.append(nbformat.v4.new_output("display_data", {kind: output}))
     change_lesson(project, change)
-    assert re.search(rf'{LESSON}, cell \d+ \(label "counts"\).*script', said(project))
+    assert re.search(rf'{LESSON}, cell \d+ \(label "mistakes"\).*script', said(project))
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '<b onclick="alert(1)">a</b>', "[a](javascript:alert(1))",
+                                  '<p style="color: red">a</p>'])
+def test_text_with_a_script(project, text):
+    change_lesson(project, lambda nb: nb.cells.append(new_markdown_cell(f"Some words.\n\n{text}")))
+    assert re.search(rf"{LESSON}, cell \d+: .* is not allowed in a text", said(project))
 
 
 def test_what_a_cell_printed_is_what_the_slide_shows(project):

@@ -75,9 +75,11 @@ def test_notes_pace_the_talk(public, deck):
 
 @pytest.mark.parametrize("deck", DECKS)
 def test_deck_on_a_phone(public, deck):
+    """The page that a phone shows instead of slides: nothing sticks out, and axe-core finds nothing."""
     with served(public) as home, chromium() as running:
         page = running.new_page(viewport={"width": 390, "height": 844})
         errors, _ = watch(page, home)
         page.goto(f"{home}/slides/{deck}.html", wait_until="networkidle")
         page.wait_for_selector(".deck")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390 and not errors
+        assert not (found := violations(page)), found

@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from site_tools import chromium, watch
 
 MAKE_PARTS = ("Makefile", "requirements", "settings.ini", "setup.py", "pyproject.toml", "package.json",
               "package-lock.json", "tools")
@@ -92,6 +93,12 @@ def free_pair():
         return taken
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def test_present_serves_deck_and_lesson_on_the_next_free_port():
     with free_pair() as taken:
         port = taken.getsockname()[1]
@@ -113,6 +120,17 @@ def test_present_serves_deck_and_lesson_on_the_next_free_port():
             return
         time.sleep(0.1)
     raise AssertionError("the server went on after Ctrl-C")
+
+
+def test_presented_pages_reload_under_their_policy():
+    """The dev server's reload script runs and its socket opens, in a browser that keeps to the page's policy."""
+    with presenting(free_port()) as said, chromium() as running:
+        page = running.new_page()
+        errors, _ = watch(page, "http://127.0.0.1")
+        with page.expect_websocket() as opened:
+            page.goto(re.search(r"Deck +(\S+)", said).group(1), wait_until="load")
+        opened.value.wait_for_event("framereceived")
+        assert not errors
 
 
 def test_execute_names_an_unknown_lesson():
