@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 from conftest import ROOT
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from site_tools import build
 
 LESSON = "nbs/02_datablock.ipynb"
@@ -74,6 +74,24 @@ def test_output_with_a_script(project):
         the_cell(notebook, "counts").outputs.append(output)
     change_lesson(project, change)
     assert re.search(rf'{LESSON}, cell \d+ \(label "counts"\).*script', said(project))
+
+
+@pytest.mark.parametrize("entry, complaint", [
+    ('- {term: Epoch, text: Again., lesson: "01#fine-tune"}', '"epoch" is given twice, under "Epoch" and under "Epoch"'),
+    ('- {term: Round, also: [epochs], text: Again., lesson: "01#fine-tune"}', '"epochs" is given twice, under "Epoch" and under "Round"'),
+    ('- {term: Zeppelin, text: An airship., lesson: "01#fine-tune"}', 'no lesson uses the word "Zeppelin"'),
+    ('- {term: Painter, text: Who paints., lesson: "77#fine-tune"}', '"Painter": there is no notebook "77"'),
+    ('- {term: Painter, text: Who paints., lesson: "01#nowhere"}', '"Painter": links to 01#nowhere, but nbs/01_classifier.ipynb has'),
+])
+def test_mistake_in_the_glossary(project, entry, complaint):
+    with (project / "site/data/glossary.yaml").open("a", encoding="utf-8") as glossary:
+        glossary.write(f"\n{entry}\n")
+    assert re.search(rf"site/data/glossary\.yaml.*{complaint}", said(project))
+
+
+def test_link_to_a_word_that_the_glossary_lacks(project):
+    change_lesson(project, lambda nb: nb.cells.append(new_markdown_cell("See [airships](glossary:zeppelin).")))
+    assert re.search(rf"{LESSON}, cell \d+: links to glossary:zeppelin, which is not in", said(project))
 
 
 def test_what_a_cell_printed_is_what_the_slide_shows(project):
