@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -16,10 +17,16 @@ import browser  # noqa: E402  (tools/ is no package: its scripts are run by path
 HUGO = Path(sys.executable).with_name("hugo")
 
 
-def build(project, public):
+def build(project, public, **environment):
     """Builds the site of a project folder as `make site` does; returns the finished process, output as text."""
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+                          env={**os.environ, **environment})
+
+
+def index(public):
+    """Writes the search index of a built site, as `make site` does."""
+    subprocess.run([sys.executable, "-m", "pagefind", "--site", public, "--quiet"], check=True, timeout=300)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
