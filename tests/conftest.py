@@ -41,12 +41,13 @@ def copy_of_project(tmp_path):
 
 @pytest.fixture(scope="session")
 def public(tmp_path_factory):
-    """The site as built from the project."""
-    from site_tools import build  # which imports ROOT from here
+    """The site as built from the project, with its search index."""
+    from site_tools import build, index  # which imports ROOT from here
 
     folder = tmp_path_factory.mktemp("public")
     run = build(ROOT, folder)
     assert run.returncode == 0, run.stdout
+    index(folder)
     return folder
 
 

@@ -26,6 +26,11 @@ def build(project, public, **environment):
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
+def index(public):
+    """Writes the search index of a built site, as `make site` does."""
+    subprocess.run([sys.executable, "-m", "pagefind", "--site", public, "--quiet"], check=True, timeout=300)
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass

@@ -90,6 +90,24 @@ def test_text_with_a_script(project, text):
     assert re.search(rf"{LESSON}, cell \d+: .* is not allowed in a text", said(project))
 
 
+@pytest.mark.parametrize("entry, complaint", [
+    ('- {term: Epoch, text: Again., lesson: "01#fine-tune"}', '"epoch" is given twice, under "Epoch" and under "Epoch"'),
+    ('- {term: Round, also: [epochs], text: Again., lesson: "01#fine-tune"}', '"epochs" is given twice, under "Epoch" and under "Round"'),
+    ('- {term: Zeppelin, text: An airship., lesson: "01#fine-tune"}', 'no lesson uses the word "Zeppelin"'),
+    ('- {term: Painter, text: Who paints., lesson: "77#fine-tune"}', '"Painter": there is no notebook "77"'),
+    ('- {term: Painter, text: Who paints., lesson: "01#nowhere"}', '"Painter": links to 01#nowhere, but nbs/01_classifier.ipynb has'),
+])
+def test_mistake_in_the_glossary(project, entry, complaint):
+    with (project / "site/data/glossary.yaml").open("a", encoding="utf-8") as glossary:
+        glossary.write(f"\n{entry}\n")
+    assert re.search(rf"site/data/glossary\.yaml.*{complaint}", said(project))
+
+
+def test_link_to_a_word_that_the_glossary_lacks(project):
+    change_lesson(project, lambda nb: nb.cells.append(new_markdown_cell("See [airships](glossary:zeppelin).")))
+    assert re.search(rf"{LESSON}, cell \d+: links to glossary:zeppelin, which is not in", said(project))
+
+
 def test_what_a_cell_printed_is_what_the_slide_shows(project):
     """A stored number changes on the slide with no other edit."""
     change_lesson(project, lambda nb: the_cell(nb, "luck").outputs[0].update(text="12345 of 99999 exams\n"))

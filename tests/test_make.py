@@ -107,6 +107,7 @@ def test_present_serves_deck_and_lesson_on_the_next_free_port():
             deck = re.search(rf"Deck +(http://127\.0\.0\.1:{port + 1}/slides/fastai\.html)", said).group(1)
             assert "/js/deck." in get(deck)
             assert "DataBlock" in get(f"http://127.0.0.1:{port + 1}/lessons/02_datablock.html")
+            assert "debouncedSearch" in get(f"http://127.0.0.1:{port + 1}/pagefind/pagefind.js"), "the search works"
             outside = socket.socket()
             outside.settimeout(1)
             with pytest.raises(OSError):  # it listens on the loopback only
@@ -150,6 +151,21 @@ def test_execute_keeps_the_file_when_a_cell_fails(copy_of_project):
         run = subprocess.run([sys.executable, copy / "tools/execute.py", "01"], text=True, capture_output=True)
         assert run.returncode and complaint in run.stderr
         assert lesson.read_bytes() == before and [p.name for p in Path(copy, "nbs").iterdir()] == [lesson.name]
+
+
+def test_execute_records_how_long_the_run_took(copy_of_project):
+    """Seconds and cores go into the notebook, and what cleans notebooks before a commit leaves them there."""
+    copy = copy_of_project("tools/execute.py", "pyproject.toml", "settings.ini")
+    (copy / "nbs").mkdir()
+    lesson = copy / "nbs/01_short.ipynb"
+    cells = [new_markdown_cell("# 01 Short\n\n> **Last verified:** never"), new_code_cell("import time\ntime.sleep(1.2)")]
+    nbformat.write(new_notebook(cells=cells), lesson)
+    subprocess.run([sys.executable, copy / "tools/execute.py", "01"], check=True, capture_output=True)
+    measured = nbformat.read(lesson, as_version=4).metadata["atelier"]
+    assert measured["seconds"] >= 1 and measured["cores"] == os.cpu_count()
+    subprocess.run([sys.executable, copy / "tools/execute.py", "--clean"], check=True, capture_output=True)
+    subprocess.run([Path(sys.executable).with_name("nbdev-clean"), "--fname", lesson], cwd=copy, check=True, capture_output=True)
+    assert nbformat.read(lesson, as_version=4).metadata["atelier"] == measured
 
 
 def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():

@@ -7,7 +7,8 @@
 
 Stored outputs must read the same anywhere: tracebacks are cut to their last line, progress bars and the
 script of the quiz are dropped, and an output that names a path, user or host of this machine is refused.
-The card's line "Last verified" is stamped with the date and the versions used.
+The card's line "Last verified" is stamped with the date and the versions used; how long the run took, and on how many
+cores, goes into the notebook's metadata, for the instructors' page.
 """
 
 import getpass
@@ -89,7 +90,7 @@ def stamp(nb):
 def store(nb, path):
     """Writes the notebook without stray metadata, cells counted as a clean kernel counts them."""
     nb.metadata.pop("widgets", None)
-    clean_nb(nb, allowed_cell_metadata_keys=["tags"])
+    clean_nb(nb, allowed_metadata_keys=["atelier"], allowed_cell_metadata_keys=["tags"])
     for count, cell in enumerate((cell for cell in nb.cells if cell.cell_type == "code"), 1):
         cell.execution_count = count
         for output in cell.outputs:
@@ -112,6 +113,8 @@ def execute(path):
         client.execute()
     except CellExecutionError as error:
         sys.exit(f"{path.name} was not stored, since a cell failed:\n{error}")
+    seconds = round(time.monotonic() - start)
+    nb.metadata["atelier"] = {"seconds": seconds, "cores": os.cpu_count()}
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue
@@ -120,7 +123,7 @@ def execute(path):
         cell.outputs = [kept for output in cell.outputs if (kept := tidy(output))]
         check_private(cell, path.name)
     store(nb, path)
-    print(f"{path.name}: {time.monotonic() - start:.0f} s", flush=True)
+    print(f"{path.name}: {seconds} s", flush=True)
 
 
 def is_meant(notebook, prefix):

@@ -1,4 +1,5 @@
-"""Serves the site and the decks on 127.0.0.1 with Hugo, which rebuilds and reloads on every save.
+"""Serves the site and the decks on 127.0.0.1 with Hugo, which rebuilds and reloads on every save. The search finds what
+was there at the start.
 
     python tools/present.py [--port 1313]
 """
@@ -7,6 +8,7 @@ import argparse
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -47,13 +49,15 @@ def main():
         print(f"Port {wanted} is taken; using {port}.")
     base = f"http://{HOST}:{port}/"
     print("Building the site …", flush=True)
+    public = tempfile.TemporaryDirectory(prefix="atelier-")  # of its own: two may present at a time
     server = subprocess.Popen([HUGO, "server", "--source", ROOT / "site", "--bind", HOST, "--port", str(port),
-                               "--baseURL", base, "--quiet", "--noHTTPCache"])
+                               "--baseURL", base, "--quiet", "--noHTTPCache", "--destination", public.name])
     try:
         while not answers(base):
             if server.poll() is not None:
                 sys.exit("Hugo stopped; the reason stands above.")
             time.sleep(0.1)
+        subprocess.run([sys.executable, "-m", "pagefind", "--site", public.name, "--quiet"], check=True)
         print("\nSite   ", base)
         for deck in sorted((ROOT / "slides").glob("[!_]*.md")):
             print("Deck   ", f"{base}slides/{deck.stem}.html")
@@ -64,6 +68,7 @@ def main():
     finally:
         server.terminate()
         server.wait()
+        public.cleanup()
 
 
 if __name__ == "__main__":
