@@ -1,8 +1,9 @@
-"""The Jupyter server that runs the code of live slides; `make present LIVE=1` starts it, with its token in JUPYTER_TOKEN.
+"""The Jupyter server that runs the code of live slides; `make present LIVE=1` starts it.
 
     JUPYTER_TOKEN=… python tools/live.py 8888 http://127.0.0.1:1313
 
-It listens on 127.0.0.1 alone, serves nbs/, and answers only who brings the token and, from a browser, comes from that origin.
+It listens on 127.0.0.1 alone, serves nbs/, and answers only who brings the token and, from a browser, comes from
+that origin.
 """
 
 import os
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class BothTokenAndOrigin(IdentityProvider):
-    """Jupyter's own provider asks no origin of who brings the token; a page of another site could then use a leaked one."""
+    """Jupyter's own provider asks no origin of who brings the token; a page of another site could use a leaked one."""
 
     def should_check_origin(self, handler):
         return True

@@ -1,5 +1,5 @@
-"""Prints every deck of the built site to build/NAME.pdf, one slide a page, and with its notes to build/NAME-notes.pdf; and the
-handout on one sheet."""
+"""Prints every deck of the built site to build/NAME.pdf, one slide a page, and to build/NAME-notes.pdf with a page of
+notes after each; and the handout on one sheet."""
 
 import os
 import sys

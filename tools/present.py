@@ -96,8 +96,8 @@ def main():
     if port != arguments.port:
         print(f"Port {arguments.port} is taken; using {port}.")
     base = f"http://{HOST}:{port}/"
-    # A closed terminal and a kill end the servers as Ctrl-C does.
-    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+    # A closed terminal and a kill end the servers as Ctrl-C does, and Ctrl-C does it in the background too.
+    for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         signal.signal(number, signal.default_int_handler)
     server = jupyter = None
     try:

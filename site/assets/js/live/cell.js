@@ -1,5 +1,5 @@
 /* One cell of a slide, made runnable: a row of buttons, a field to edit its code, and a box for what it puts out just now. */
-import { AWAY } from './jupyter.js';
+import { AWAY, isAway } from './jupyter.js';
 import { Outputs } from './outputs.js';
 
 const STATES = { away: AWAY, dead: 'kernel dead', autorestarting: 'kernel restarting', 'not started': '' };
@@ -49,7 +49,7 @@ export class LiveCell {
     buttons.reset.hidden = !this.field;
     buttons.restart.hidden = notebook.state !== 'dead';
     this.status.dataset.state = notebook.state;
-    this.status.textContent = (this.running && this.progress) || (STATES[notebook.state] ?? `kernel ${notebook.state}`);
+    this.status.textContent = (this.running && notebook.state !== 'away' && this.progress) || (STATES[notebook.state] ?? `kernel ${notebook.state}`);
   }
 
   tell(progress) {
@@ -62,7 +62,7 @@ export class LiveCell {
     try {
       await action();
     } catch (error) {
-      if (error instanceof TypeError) this.notebook.say('away');  // what fetch throws where nobody answers
+      if (isAway(error)) this.notebook.say('away');
       else this.fail(error.message);
     }
   }
@@ -85,6 +85,7 @@ export class LiveCell {
       this.open();
       if (!this.box.childElementCount) this.box.append(make('p', 'output-note', { textContent: how === 'ok' ? 'It ran, and put nothing out.' : `It was ${how}.` }));
     });
+    if (this.panel && !this.box.childElementCount) this.close();
     this.running = false;
     this.refresh();
   }

@@ -2,6 +2,7 @@
 import { ContentsManager, KernelManager, ServerConnection, SessionManager } from '@jupyterlab/services';
 
 export const AWAY = 'Jupyter does not answer. What was stored still holds.';
+const LOST = 'The kernel went away while this ran. The next run begins with a new one.';
 const DIRECTIVES = /^(#\s*\|.*(\n|$))+/m;
 const LABEL = /^#\s*\|\s*label:\s*(\S+)/m;
 const NOT_BEFORE_OTHERS = ['nbval-skip', 'raises-exception', 'exercise', 'solution'];
@@ -15,6 +16,8 @@ const tidy = cell => {
     tags: cell.metadata.tags ?? [],
   };
 };
+
+export const isAway = error => error instanceof ServerConnection.NetworkError;
 
 class Notebook {
   constructor(name, managers) {
@@ -42,7 +45,8 @@ class Notebook {
 
   /* The kernel of this notebook: the one in use, the one that an earlier load of the page left, or a new one. */
   async kernel() {
-    await fetch(`${this.managers.settings.baseUrl}api`, { cache: 'no-store' });  // throws where nobody answers
+    const { settings } = this.managers;
+    await ServerConnection.makeRequest(`${settings.baseUrl}api`, {}, settings);  // throws where nobody answers
     if (this.session && (this.session.isDisposed || this.session.kernel?.connectionStatus !== 'connected')) {
       this.session.dispose();
       this.session = null;
@@ -59,8 +63,10 @@ class Notebook {
         this.say(status === 'unknown' ? 'starting' : status);
       });
       this.session.connectionStatusChanged.connect((_, status) => {
-        if (status !== 'connected') this.say('away');
-        else if (this.state === 'away') this.say(this.session.kernel.status);
+        if (status !== 'connected') {
+          this.lose?.();
+          this.say('away');
+        } else if (this.state === 'away') this.say(this.session.kernel.status);
       });
       await this.session.kernel.info;
       this.say(this.session.kernel.status);
@@ -98,7 +104,8 @@ class Notebook {
   async execute(kernel, { label }, code, show) {
     const future = kernel.requestExecute({ code, stop_on_error: true });
     if (show) future.onIOPub = show;
-    const { content } = await future.done;
+    const lost = new Promise((_, reject) => { this.lose = () => reject(new Error(LOST)); });
+    const { content } = await Promise.race([future.done.catch(() => { throw new Error(LOST); }), lost]);
     if (content.status === 'ok') this.ran = this.ran.add(label);
     return content;
   }

@@ -1,7 +1,7 @@
 /* What a kernel sends, as elements: text, errors, pictures, tables and progress bars that change in place. */
 import DOMPurify from 'dompurify';
 
-const TRACEBACK_LINES = 8;
+const TRACEBACK_LINES = 6;
 const LONGEST_TEXT = 50_000;
 
 const plain = text => text.replace(/\x1b\[[\d;]*[A-Za-z]/g, '');
@@ -76,8 +76,8 @@ export class Outputs {
   }
 
   failure({ ename, evalue, traceback }) {
-    const lines = plain(joined(traceback.join('\n'))).trimEnd().split('\n').slice(-TRACEBACK_LINES);
-    return element('pre', 'output-text output-error', traceback.length ? lines.join('\n') : `${ename}: ${evalue}`);
+    const lines = plain(traceback.join('\n')).split('\n').filter(line => line.trim()).slice(-TRACEBACK_LINES);
+    return element('pre', 'output-text output-error', lines.join('\n') || `${ename}: ${evalue}`);
   }
 
   display({ data, transient }) {
