@@ -152,13 +152,19 @@ def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():
     assert len(PdfReader(ROOT / "build/handout.pdf").pages) == 1
     for deck in (ROOT / "slides").glob("*.md"):
         source = deck.read_text(encoding="utf-8")
-        headings = re.findall(r"(?m)^##? ", re.sub(r"(?s)\A---.*?\n---\n", "", source))
+        headings = re.findall(r"(?m)^##? ([^{\n]*)", re.sub(r"(?s)\A---.*?\n---\n", "", source))
         slides = PdfReader(ROOT / f"build/{deck.stem}.pdf").pages
         assert len(slides) == 1 + len(headings), deck.stem  # 1: the title
         with_notes = PdfReader(ROOT / f"build/{deck.stem}-notes.pdf").pages
         assert len(with_notes) == 2 * len(slides), "each slide and a page of its notes"
         for number, (slide, notes) in enumerate(zip(with_notes[::2], with_notes[1::2], strict=True), 1):
             assert slide.mediabox == notes.mediabox and f"Notes to slide {number}\n" in notes.extract_text()
+        texts = [" ".join(slide.extract_text().split()) for slide in slides]
+        for number, heading in enumerate(headings, 1):  # text, not pictures of it
+            assert set(re.findall(r"[A-Za-z]+", heading)) <= set(re.findall(r"[A-Za-z]+", texts[number])), heading
+        if deck.stem == "gradient-descent":  # what comes step by step is there from the start, once
+            assert any("How wrong is a grey?" in text and "grey 0.6: loss" in text for text in texts)
+            assert [text.count("return preds") for text in texts if "The step, as a function" in text] == [1]
         cells = re.findall(r"{{< cell ", source)
         assert f"slides/{deck.name}: {len(cells)} cells pulled from notebooks" in run.stdout
 

@@ -74,25 +74,25 @@ def test_the_pen_follows_a_small_window(page):
 def test_the_pointer_goes_with_the_mouse(page):
     pointer = page.locator(".pointer")
     assert not pointer.is_visible()
-    page.keyboard.press("l")
+    page.keyboard.press("q")
     page.mouse.move(400, 300)
     page.mouse.move(640, 360)
     box = pointer.bounding_box()
     assert (box["x"] + box["width"]/2, box["y"] + box["height"]/2) == pytest.approx((640, 360), abs=1)
     orange = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--orange')")
     assert orange == "#e3731d" and pointer.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(227, 115, 29)"
-    page.keyboard.press("l")
+    page.keyboard.press("q")
     assert not pointer.is_visible() and page.evaluate("Reveal.getIndices().h") == 0
 
 
 def test_the_keys_are_named(page):
     keys = page.locator(".keys").inner_text()
-    page.keyboard.press("?")
+    page.keyboard.press("Shift+Slash")
     page.wait_for_function("document.body.innerText.toUpperCase().includes('KEYBOARD SHORTCUTS')")
     help_text = page.evaluate("document.body.innerText")
-    for key, words in (("D", "Pen on or off"), ("X", "Wipe what the pen drew"), ("L", "Pointer on or off")):
+    for key, words in (("D", "Pen on or off"), ("X", "Wipe what the pen drew"), ("Q", "Pointer on or off")):
         assert re.search(rf"{key}\s+{words}", help_text)
-    assert all(f"{key} " in keys for key in ("Space", "Esc", "S", "B", "D", "X", "L", "?"))
+    assert all(f"{key} " in keys for key in ("Space", "Esc", "S", "B", "D", "X", "Q", "?"))
 
 
 def test_the_screen_goes_black(page):

@@ -1,4 +1,4 @@
-/* A pen (D, wiped by X) and a pointer (L) for the presenter. What is drawn belongs to its slide and lasts as long as the page. */
+/* A pen (D, wiped by X) and a pointer (Q) for the presenter. What is drawn belongs to its slide and lasts as long as the page. */
 const WIDTH = 1280;
 const HEIGHT = 720;
 const SHARPNESS = 2;  // for large screens, pixels of the canvas for one of the slide
@@ -67,6 +67,6 @@ export default () => ({
       drawings.delete(deck.getCurrentSlide());
       redraw();
     });
-    deck.addKeyBinding({ keyCode: 76, key: 'L', description: 'Pointer on or off' }, () => viewport.classList.toggle('with-pointer'));
+    deck.addKeyBinding({ keyCode: 81, key: 'Q', description: 'Pointer on or off' }, () => viewport.classList.toggle('with-pointer'));
   },
 });
