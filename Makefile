@@ -11,6 +11,7 @@ LOG := build/install.log
 NB ?=
 PORT ?= 1313
 ADDRESS ?=
+LIVE ?=
 
 # A failed step says one sentence; the details are in the log.
 define or_say
@@ -23,8 +24,8 @@ NO_NETWORK := Could not install it: is there a network connection to the package
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-present: $(VENV)/.site node_modules/.package-lock.json ## Serve the deck and the site on this machine (PORT=1313)
-	@$(PY) tools/present.py --port $(PORT)
+present: $(VENV)/.site $(if $(LIVE),$(VENV)/.course) node_modules/.package-lock.json ## Serve deck and site on this machine (PORT=1313; LIVE=1 runs code on slides)
+	@$(PY) tools/present.py --port $(PORT) $(if $(LIVE),--live)
 
 test: $(VENV)/.course node_modules/.package-lock.json ## Run all tests
 	@$(PY) tools/browser.py

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -48,6 +49,25 @@ def served(folder, handler=Quiet):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextlib.contextmanager
+def presenting(port, *options, root=ROOT):
+    """tools/present.py of a project folder as a process, ended by Ctrl-C; `said` is what it printed until it served."""
+    server = subprocess.Popen([sys.executable, "-u", root / "tools/present.py", "--port", str(port), *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        server.said = ""
+        for line in server.stdout:
+            server.said += line
+            if "Ctrl-C" in line:
+                break
+        yield server
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGINT)
+        server.wait(40)
+        server.stdout.close()
 
 
 @contextlib.contextmanager

@@ -1,10 +1,8 @@
 """The commands a person types, run for real: what they say when something is missing, and what they serve."""
 
-import contextlib
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from site_tools import chromium, watch
+from site_tools import chromium, presenting, watch
 
 MAKE_PARTS = ("Makefile", "requirements", "settings.ini", "setup.py", "pyproject.toml", "package.json",
               "package-lock.json", "tools")
@@ -56,23 +54,6 @@ def test_missing_network_is_one_sentence(copy_of_project):
     assert (copy / "build/install.log").read_text(), "the details are kept"
 
 
-@contextlib.contextmanager
-def presenting(port):
-    """tools/present.py on a port, with what it printed until it said how to stop; stopped in the end."""
-    server = subprocess.Popen([sys.executable, "-u", ROOT / "tools/present.py", "--port", str(port)],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try:
-        said = []
-        for line in server.stdout:
-            said.append(line)
-            if "Ctrl-C" in line:
-                break
-        yield "".join(said)
-    finally:
-        os.killpg(server.pid, signal.SIGINT)
-        server.wait(20)
-
-
 def get(url):
     with urllib.request.urlopen(url, timeout=10) as reply:
         return reply.read().decode()
@@ -102,9 +83,9 @@ def free_port():
 def test_present_serves_deck_and_lesson_on_the_next_free_port():
     with free_pair() as taken:
         port = taken.getsockname()[1]
-        with presenting(port) as said:
-            assert f"Port {port} is taken; using {port + 1}." in said
-            deck = re.search(rf"Deck +(http://127\.0\.0\.1:{port + 1}/slides/fastai\.html)", said).group(1)
+        with presenting(port) as server:
+            assert f"Port {port} is taken; using {port + 1}." in server.said
+            deck = re.search(rf"Deck +(http://127\.0\.0\.1:{port + 1}/slides/fastai\.html)", server.said).group(1)
             assert "/js/deck." in get(deck)
             assert "DataBlock" in get(f"http://127.0.0.1:{port + 1}/lessons/02_datablock.html")
             assert "debouncedSearch" in get(f"http://127.0.0.1:{port + 1}/pagefind/pagefind.js"), "the search works"
@@ -125,13 +106,41 @@ def test_present_serves_deck_and_lesson_on_the_next_free_port():
 
 def test_presented_pages_reload_under_their_policy():
     """The dev server's reload script runs and its socket opens, in a browser that keeps to the page's policy."""
-    with presenting(free_port()) as said, chromium() as running:
+    with presenting(free_port()) as server, chromium() as running:
         page = running.new_page()
         errors, _ = watch(page, "http://127.0.0.1")
         with page.expect_websocket() as opened:
-            page.goto(re.search(r"Deck +(\S+)", said).group(1), wait_until="load")
+            page.goto(re.search(r"Deck +(\S+)", server.said).group(1), wait_until="load")
         opened.value.wait_for_event("framereceived")
         assert not errors
+
+
+def test_saving_a_slide_or_a_notebook_reloads_the_page_and_the_port_is_free_again(copy_of_project):
+    copy = copy_of_project("site", "slides", "nbs", "data", "tools")
+    (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
+    with free_pair() as taken:
+        port = taken.getsockname()[1] + 1
+    deck, lesson = copy / "slides/gradient-descent.md", copy / "nbs/05_gradient_descent.ipynb"
+    with chromium() as running:
+        page = running.new_page()
+        for title in ("Which way is up?", "Which way is north?"):  # stopped and started again at once
+            with presenting(port, root=copy) as server:
+                assert "taken" not in server.said
+                page.goto(f"http://127.0.0.1:{port}/slides/gradient-descent.html")
+                page.wait_for_selector(".reveal.ready")
+                before = page.evaluate("Reveal.getSlides().map(slide => slide.textContent).join()")
+                assert title not in before and "grey 0.2: loss 7" not in before
+                text = deck.read_text(encoding="utf-8")
+                deck.write_text(re.sub("## Which way is [a-z]+", f"## {title[:-1]}", text), encoding="utf-8")
+                page.wait_for_function("title => window.Reveal?.isReady() && document.body.textContent.includes(title)",
+                                       arg=title)
+        with presenting(port, root=copy):
+            page.goto(f"http://127.0.0.1:{port}/slides/gradient-descent.html")
+            page.wait_for_selector(".reveal.ready")
+            source = lesson.read_text(encoding="utf-8")
+            assert "grey 0.2: loss 0" in source
+            lesson.write_text(source.replace("grey 0.2: loss 0", "grey 0.2: loss 7"), encoding="utf-8")
+            page.wait_for_function("document.body.textContent.includes('grey 0.2: loss 7')")
 
 
 def test_execute_names_an_unknown_lesson():
@@ -176,8 +185,19 @@ def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():
     assert len(PdfReader(ROOT / "build/handout.pdf").pages) == 1
     for deck in (ROOT / "slides").glob("*.md"):
         source = deck.read_text(encoding="utf-8")
-        headings = re.findall(r"(?m)^##? ", re.sub(r"(?s)\A---.*?\n---\n", "", source))
-        assert len(PdfReader(ROOT / f"build/{deck.stem}.pdf").pages) == 1 + len(headings), deck.stem  # 1: the title
+        headings = re.findall(r"(?m)^##? ([^{\n]*)", re.sub(r"(?s)\A---.*?\n---\n", "", source))
+        slides = PdfReader(ROOT / f"build/{deck.stem}.pdf").pages
+        assert len(slides) == 1 + len(headings), deck.stem  # 1: the title
+        with_notes = PdfReader(ROOT / f"build/{deck.stem}-notes.pdf").pages
+        assert len(with_notes) == 2 * len(slides), "each slide and a page of its notes"
+        for number, (slide, notes) in enumerate(zip(with_notes[::2], with_notes[1::2], strict=True), 1):
+            assert slide.mediabox == notes.mediabox and f"Notes to slide {number}\n" in notes.extract_text()
+        texts = [" ".join(slide.extract_text().split()) for slide in slides]
+        for number, heading in enumerate(headings, 1):  # text, not pictures of it
+            assert set(re.findall(r"[A-Za-z]+", heading)) <= set(re.findall(r"[A-Za-z]+", texts[number])), heading
+        if deck.stem == "gradient-descent":  # what comes step by step is there from the start, once
+            assert any("How wrong is a grey?" in text and "grey 0.6: loss" in text for text in texts)
+            assert [text.count("return preds") for text in texts if "The step, as a function" in text] == [1]
         cells = re.findall(r"{{< cell ", source)
         assert f"slides/{deck.name}: {len(cells)} cells pulled from notebooks" in run.stdout
 

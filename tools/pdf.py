@@ -1,4 +1,5 @@
-"""Prints every deck of the built site to build/NAME.pdf, one slide a page, and the handout on one sheet."""
+"""Prints every deck of the built site to build/NAME.pdf, one slide a page, and to build/NAME-notes.pdf with a page of
+notes after each; and the handout on one sheet."""
 
 import os
 import sys
@@ -12,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT / "site" / "public"
 
 
-def print_page(browser, html, query="", ready="main"):
+def print_page(browser, html, query="", ready="main", suffix=""):
     """Opens a page, waits for the element `ready`, and stores it; returns the file and its number of pages."""
-    target = ROOT / "build" / f"{html.stem}.pdf"
+    target = ROOT / "build" / f"{html.stem}{suffix}.pdf"
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(f"{html.as_uri()}{query}")
     page.wait_for_selector(ready)
@@ -37,7 +38,9 @@ def main():
             browser = playwright.chromium.launch(executable_path=find(), args=FLAGS)
         except Error as error:
             sys.exit(f"The browser did not start: {error.message.splitlines()[0]}")
-        jobs = [(deck, "?print-pdf", ".pdf-page") for deck in decks] + [(PUBLIC / "handout.html",)]
+        jobs = [(deck, "?print-pdf", ".pdf-page") for deck in decks]
+        jobs += [(deck, "?print-pdf&notes", ".pdf-page + .speaker-notes-pdf", "-notes") for deck in decks]
+        jobs += [(PUBLIC / "handout.html",)]
         for job in jobs:
             target, pages = print_page(browser, *job)
             print(f"{target.relative_to(ROOT)}: {pages} page{'s' * (pages > 1)}", flush=True)

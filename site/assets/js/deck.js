@@ -2,6 +2,7 @@
 import Reveal from 'reveal.js/reveal.mjs';
 import Notes from 'reveal.js/plugin/notes.mjs';
 import Zoom from 'reveal.js/plugin/zoom.mjs';
+import Pen from './pen.js';
 
 const READING_WIDTH = 700;
 
@@ -26,9 +27,11 @@ if (isForPresenting || innerWidth > READING_WIDTH) {
     scrollActivationWidth: 0,
     pdfSeparateFragments: false,
     pdfMaxPagesPerSlide: 1,
+    // ?print-pdf&notes: what the speaker says, on a page of its own after each slide.
+    showNotes: query.has('print-pdf') && query.has('notes') && 'separate-page',
     // A slide takes the minutes that its notes name, and no time without them.
     defaultTiming: 0,
-    plugins: [Notes, Zoom],
+    plugins: [Notes, Zoom, Pen],
   });
 } else {
   // Turning the phone may make room to present.
