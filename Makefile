@@ -50,6 +50,7 @@ pdf: $(VENV)/.pdf site ## Print the decks and the handout to build/*.pdf
 bench: $(VENV)/.course site ## Measure what should be fast
 	@$(PY) tools/bench.py
 	@$(PY) tools/bench_site.py
+	@$(PY) tools/bench_demo.py
 	@$(PY) tools/style.py
 	@$(PY) tools/bench_serving.py
 
