@@ -8,7 +8,8 @@ from site_tools import chromium, served, watch
 
 DECK = "slides/gradient-descent.html"
 INK = """() => {
-  const canvas = document.querySelector('.pen'), {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const canvas = document.querySelector('.pen'), {width, height} = canvas;
+  const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
   return data.filter((value, i) => i % 4 === 3 && value > 0).length;
 }"""
 
