@@ -20,8 +20,8 @@ HUGO = Path(sys.executable).with_name("hugo")
 
 
 def build(project, public, **environment):
-    """Builds the site of a project folder as `make site` does, with the pictures that are made already; returns the finished
-    process, output as text."""
+    """Builds the site of a project folder as `make site` does, with the pictures that are made already; returns the
+    finished process, output as text."""
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
                           env={"HUGO_RESOURCEDIR": str(ROOT / "site" / "resources"), **os.environ, **environment},
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
@@ -87,13 +87,15 @@ def chromium():
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_RUN = """async where => {
-  const found = await axe.run(where || document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']});
+  const found = await axe.run(where || document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  });
   return found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => `${v.id}: ${n.target} ${n.failureSummary}`));
 }"""
 
 
 def violations(page, where=None):
-    """What axe-core finds against WCAG 2.2 AA and good practice on a page, or in the first element that a selector names."""
+    """What axe-core finds against WCAG 2.2 AA and good practice on a page, or in what a selector names first."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     return page.evaluate(AXE_RUN, where)

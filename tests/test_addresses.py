@@ -135,7 +135,7 @@ def test_a_missing_page_looks_like_the_site_at_any_depth(public, addressed, fold
             errors, strangers = watch(page, home)
             page.goto(f"{home}{folder}{missing}", wait_until="networkidle")
             assert page.locator("h1").inner_text() == "This page is not here"
-            assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0) && document.images.length")
+            assert page.evaluate("document.images.length && [...document.images].every(i => i.naturalWidth > 0)")
             assert page.evaluate("getComputedStyle(document.body).fontFamily").startswith("Newsreader")
             assert page.locator(".theme-switch").is_visible(), "its script ran"
             assert {error for error in errors if not error.startswith("Failed to load")} == {f"404 {page.url}"}

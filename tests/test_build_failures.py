@@ -83,8 +83,12 @@ def test_output_with_a_script(project, kind, output):
     assert re.search(rf'{LESSON}, cell \d+ \(label "mistakes"\).*script', said(project))
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '<b onclick="alert(1)">a</b>', "[a](javascript:alert(1))",
-                                  '<p style="color: red">a</p>'])
+@pytest.mark.parametrize("text", [
+    "<script>alert(1)</script>",
+    '<b onclick="alert(1)">a</b>',
+    "[a](javascript:alert(1))",
+    '<p style="color: red">a</p>',
+])
 def test_text_with_a_script(project, text):
     change_lesson(project, lambda nb: nb.cells.append(new_markdown_cell(f"Some words.\n\n{text}")))
     assert re.search(rf"{LESSON}, cell \d+: .* is not allowed in a text", said(project))

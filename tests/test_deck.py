@@ -9,6 +9,13 @@ from site_tools import chromium, served, violations, watch
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
 WIDTH, HEIGHT = 1280, 720
 
+# Fragments appear at once, else axe-core meets them half-faded. A <style> would be blocked by the page's policy.
+AT_ONCE = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync('.fragment { transition: none !important }');
+  document.adoptedStyleSheets.push(sheet);
+}"""
+
 # What sticks out of the slide or is cut off inside it, as a list of sentences.
 OVERFLOW = """() => {
   const slide = Reveal.getCurrentSlide(), found = [];
@@ -38,7 +45,7 @@ def test_every_slide_fits_and_can_be_read(public, deck):
         page.wait_for_selector(".reveal.ready")
         total, seen = page.evaluate("Reveal.getTotalSlides()"), set()
         page.evaluate("Reveal.configure({transition: 'none'})")
-        page.add_style_tag(content=".fragment { transition: none !important }")  # else axe meets it half-faded
+        page.evaluate(AT_ONCE)
         for _ in range(1000):
             page.wait_for_timeout(60)
             place = page.evaluate("[Reveal.getIndices().h, Reveal.getIndices().v]")

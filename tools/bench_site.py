@@ -1,4 +1,4 @@
-"""Measures how fast the site's pages appear: Lighthouse's performance, the median of five loads, at desktop and phone speed.
+"""Measures how fast the site's pages appear: Lighthouse's performance, the median of five loads on desktop and phone.
 
     python tools/bench_site.py      after make site; leave the machine alone meanwhile
 """
@@ -26,7 +26,8 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for page in pages:
         for form in FORMS:
-            found = [judge(f"http://127.0.0.1:{server.server_port}/{page}", form, ["performance"]) for _ in range(LOADS)]
+            url = f"http://127.0.0.1:{server.server_port}/{page}"
+            found = [judge(url, form, ["performance"]) for _ in range(LOADS)]
             scores = sorted(scores["performance"] for scores, _ in found)
             report(f"{page}, {form}", f"{statistics.median(scores):.0f} of 100",
                    f"goal: at least 95; {scores[0]} to {scores[-1]} in {LOADS} loads")

@@ -52,8 +52,8 @@ def judge(url, form, categories):
     if "runtimeError" in report:
         raise RuntimeError(f"Lighthouse did not judge {url}: {report['runtimeError']['message']}")
     scores = {name: round(100*found["score"]) for name, found in report["categories"].items()}
-    costs = [f"{reference['id']}: {report['audits'][reference['id']]['title']}"
-             for found in report["categories"].values() for reference in found["auditRefs"]
-             if reference["weight"] and (report["audits"][reference["id"]]["score"] or 0) < 1
-             and report["audits"][reference["id"]]["scoreDisplayMode"] not in ("notApplicable", "manual", "informative")]
+    counted = {reference["id"] for found in report["categories"].values()
+               for reference in found["auditRefs"] if reference["weight"]}
+    costs = [f"{name}: {audit['title']} {audit.get('displayValue', '')}" for name, audit in report["audits"].items()
+             if name in counted and audit["score"] is not None and audit["score"] < 1]
     return scores, costs
