@@ -46,7 +46,7 @@ def test_running_times_are_those_of_the_notebooks(public):
     assert len(table) == len(NOTEBOOKS)
     for path, row in zip(NOTEBOOKS, table, strict=True):
         measured = read(path).metadata.get("atelier", {}).get("seconds")
-        assert (row[3] == "not yet measured") == (measured is None), path.stem
+        assert (row[2] == "not yet measured") == (measured is None), path.stem
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_recorded_time_is_shown(project):
     run = build(project, project / "public")
     assert run.returncode == 0, run.stdout
     table, = rows(project / "public", "Times of the notebooks")
-    assert [row[3] for row in table[:2]] == ["83 s, 2 cores", "3.2 min, 2 cores"]
+    assert [row[2] for row in table[:2]] == ["83 s, 2 cores", "3.2 min, 2 cores"]
 
 
 @pytest.mark.parametrize("row, complaint", [

@@ -97,7 +97,7 @@ def test_without_a_server_an_index_or_a_script_a_sentence_says_what_to_do(browse
     with served(bare) as address:
         page.goto(f"{address}/search.html")
         page.locator("input").fill("mask")
-        assert "make site" in said(page, "no search index")
+        assert "make site" in said(page, "No search index")
     scriptless = browser.new_context(java_script_enabled=False).new_page()
     scriptless.goto((public / "search.html").as_uri())
     assert "JavaScript" in scriptless.locator(".search-says").text_content()
