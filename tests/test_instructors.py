@@ -75,6 +75,7 @@ def test_a_recorded_time_is_shown(project):
 ])
 def test_mistake_in_a_timetable(project, row, complaint):
     page = project / "site/content/instructors.md"
-    page.write_text("---\ntitle: For instructors\n---\n\n{{< schedule >}}\n" + row + "\n{{< /schedule >}}\n", encoding="utf-8")
+    text = "---\ntitle: For instructors\n---\n\n{{< schedule >}}\n" + row + "\n{{< /schedule >}}\n"
+    page.write_text(text, encoding="utf-8")
     run = build(project, project / "public")
     assert run.returncode and re.search(rf"instructors\.md:5.*{complaint}", run.stdout), run.stdout
