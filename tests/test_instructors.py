@@ -46,7 +46,7 @@ def test_running_times_are_those_of_the_notebooks(public):
     assert len(table) == len(NOTEBOOKS)
     for path, row in zip(NOTEBOOKS, table, strict=True):
         measured = read(path).metadata.get("atelier", {}).get("seconds")
-        assert (row[3] == "not yet measured") == (measured is None), path.stem
+        assert (row[2] == "not yet measured") == (measured is None), path.stem
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_recorded_time_is_shown(project):
     run = build(project, project / "public")
     assert run.returncode == 0, run.stdout
     table, = rows(project / "public", "Times of the notebooks")
-    assert [row[3] for row in table[:2]] == ["83 s, 2 cores", "3.2 min, 2 cores"]
+    assert [row[2] for row in table[:2]] == ["83 s, 2 cores", "3.2 min, 2 cores"]
 
 
 @pytest.mark.parametrize("row, complaint", [
@@ -75,6 +75,7 @@ def test_a_recorded_time_is_shown(project):
 ])
 def test_mistake_in_a_timetable(project, row, complaint):
     page = project / "site/content/instructors.md"
-    page.write_text("---\ntitle: For instructors\n---\n\n{{< schedule >}}\n" + row + "\n{{< /schedule >}}\n", encoding="utf-8")
+    text = "---\ntitle: For instructors\n---\n\n{{< schedule >}}\n" + row + "\n{{< /schedule >}}\n"
+    page.write_text(text, encoding="utf-8")
     run = build(project, project / "public")
     assert run.returncode and re.search(rf"instructors\.md:5.*{complaint}", run.stdout), run.stdout

@@ -1,4 +1,4 @@
-"""What a lesson's card adds to its text: reading time, the notebook with and without solutions, links to where it runs."""
+"""What a lesson's card adds to its text: reading time, the notebook with and without solutions, where it runs."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import html5lib
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, ROOT, read
+from conftest import NOTEBOOKS, ROOT
 from site_tools import build
 
 XHTML = "{http://www.w3.org/1999/xhtml}"

@@ -167,13 +167,14 @@ def test_execute_records_how_long_the_run_took(copy_of_project):
     copy = copy_of_project("tools/execute.py", "pyproject.toml", "settings.ini")
     (copy / "nbs").mkdir()
     lesson = copy / "nbs/01_short.ipynb"
-    cells = [new_markdown_cell("# 01 Short\n\n> **Last verified:** never"), new_code_cell("import time\ntime.sleep(1.2)")]
-    nbformat.write(new_notebook(cells=cells), lesson)
+    code = new_code_cell("import time\ntime.sleep(1.2)")
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# 01 Short\n\n> **Last verified:** never"), code]), lesson)
     subprocess.run([sys.executable, copy / "tools/execute.py", "01"], check=True, capture_output=True)
     measured = nbformat.read(lesson, as_version=4).metadata["atelier"]
     assert measured["seconds"] >= 1 and measured["cores"] == os.cpu_count()
     subprocess.run([sys.executable, copy / "tools/execute.py", "--clean"], check=True, capture_output=True)
-    subprocess.run([Path(sys.executable).with_name("nbdev-clean"), "--fname", lesson], cwd=copy, check=True, capture_output=True)
+    nbdev_clean = Path(sys.executable).with_name("nbdev-clean")
+    subprocess.run([nbdev_clean, "--fname", lesson], cwd=copy, check=True, capture_output=True)
     assert nbformat.read(lesson, as_version=4).metadata["atelier"] == measured
 
 

@@ -97,7 +97,8 @@ def test_where_nothing_can_be_stored_or_run_the_quiz_still_works(context, home):
     assert score(page) == "", "a score of another number of questions is forgotten"
     page.evaluate("localStorage.setItem('atelier-quiz', 'no JSON')")
     page.reload()
-    page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError') }})")
+    refuse = "{get() { throw new DOMException('no', 'SecurityError') }}"
+    page.add_init_script(f"Object.defineProperty(window, 'localStorage', {refuse})")
     page.reload()
     solve(page, 0)
     assert score(page).startswith("1 of 1 ") and not errors

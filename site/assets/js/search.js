@@ -10,7 +10,7 @@ const list = document.querySelector('.search-results');
 
 const NO_SERVER = 'Opened as a file, this page may not read the search index. Put the site on a server: make present, ' +
   'or python -m http.server --directory site/public';
-const NO_INDEX = 'There is no search index here. make site writes one beside the pages, and make present does too.';
+const NO_INDEX = 'No search index can be read here. make site writes one beside the pages, and make present does too.';
 
 let loading;
 const engine = () => loading ??= import(new URL('pagefind/pagefind.js', location.href));
@@ -52,9 +52,8 @@ async function search() {
   if (location.protocol === 'file:') return show(NO_SERVER);
   history.replaceState(null, '', words ? `?q=${encodeURIComponent(words)}` : location.pathname);
   if (!words) return show('');
-  let pagefind;
-  try { pagefind = await engine(); } catch { loading = undefined; return show(NO_INDEX); }
-  const found = await pagefind.debouncedSearch(words, {}, 150);
+  let found;
+  try { found = await (await engine()).debouncedSearch(words, {}, 150); } catch { loading = undefined; return show(NO_INDEX); }
   if (!found) return; // more was typed meanwhile
   const pages = (await Promise.all(found.results.map(one => one.data()))).filter(page => isMeant(page, words));
   if (words !== field.value.trim()) return;
