@@ -103,8 +103,9 @@ def main():
     try:
         jupyter = Jupyter(base.rstrip("/")) if arguments.live else None
         print("Building the site …", flush=True)
+        # In memory: site/public stays what `make site` built, without the token of live code.
         server = subprocess.Popen([HUGO, "server", "--source", ROOT / "site", "--bind", HOST, "--port", str(port),
-                                   "--baseURL", base, "--quiet", "--noHTTPCache"],
+                                   "--baseURL", base, "--quiet", "--noHTTPCache", "--renderToMemory"],
                                   env={**os.environ, **(jupyter.params if jupyter else {})})
         while not answers(base):
             if server.poll() is not None:
