@@ -3,7 +3,8 @@
 import pytest
 from site_tools import lighthouse, served
 
-PAGES = ["index.html", "lessons/04_transfer.html", "demo.html", "slides/index.html", "data/paintings.html", "handout.html"]
+PAGES = ["index.html", "lessons/04_transfer.html", "demo.html", "slides/index.html", "data/paintings.html",
+         "handout.html"]
 
 
 @pytest.fixture(scope="module")

@@ -202,6 +202,13 @@ def test_jupyter_wants_the_token_and_the_deck_s_origin(live):
         assert live.ask(channels + token, **socket_headers, Origin=origin)[0] == answer, (token == live.token, origin)
 
 
+def test_the_token_is_in_no_file_of_the_site(live):
+    with urllib.request.urlopen(live.site + DECK, timeout=10) as reply:
+        assert live.token in reply.read().decode()
+    for file in (ROOT / "site/public").rglob("*.html"):
+        assert live.token not in file.read_text(encoding="utf-8"), file
+
+
 def test_everything_listens_on_the_loopback_alone(live):
     live.kernel()
     listening = [c.laddr for p in live.processes() for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]

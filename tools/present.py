@@ -99,7 +99,7 @@ def main():
     if port != arguments.port:
         print(f"Port {arguments.port} is taken; using {port}.")
     base = f"http://{HOST}:{port}/"
-    public = tempfile.TemporaryDirectory(prefix="atelier-")  # of its own: two may present at a time
+    public = tempfile.TemporaryDirectory(prefix="atelier-")  # of its own, and not site/public: it may hold a token
     # A closed terminal and a kill end the servers as Ctrl-C does, and Ctrl-C does it in the background too.
     for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         signal.signal(number, signal.default_int_handler)
