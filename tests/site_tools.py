@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from conftest import ROOT
@@ -83,6 +84,21 @@ def chromium():
             yield running
         finally:
             running.close()
+
+
+def until(page, script, argument=None, seconds=30):
+    """Waits until a script says something true. Playwright's own waiting runs inside the page, where its policy forbids that."""
+    from playwright.sync_api import Error
+
+    said = None
+    for _ in range(20*seconds):
+        try:
+            if said := page.evaluate(script, argument):
+                return
+        except Error as error:  # the page is being loaded anew
+            said = error
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds} s in vain for {script}: {said!r}")
 
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"

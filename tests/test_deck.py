@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from site_tools import chromium, served, violations, watch
+from site_tools import chromium, served, until, violations, watch
 
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
 WIDTH, HEIGHT = 1280, 720
@@ -50,8 +50,7 @@ def test_every_slide_fits_and_can_be_read(public, deck):
             page.wait_for_timeout(60)
             place = page.evaluate("[Reveal.getIndices().h, Reveal.getIndices().v]")
             if tuple(place) not in seen:
-                page.wait_for_function(
-                    "[...Reveal.getCurrentSlide().querySelectorAll('img')].every(i => i.complete && i.naturalWidth)")
+                until(page, "[...Reveal.getCurrentSlide().querySelectorAll('img')].every(i => i.complete && i.naturalWidth)")
             seen.add(tuple(place))
             assert not (found := page.evaluate(OVERFLOW)), (place, found)
             page.screenshot(path=screens / "{:02d}-{:02d}.png".format(*place))  # the last step of a slide stays

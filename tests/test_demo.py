@@ -53,7 +53,7 @@ def answer(page, file):
     """What the page says of a picture's file: a dict with label and probabilities."""
     page.evaluate("delete document.querySelector('.demo').dataset.answer")
     page.locator(".demo input[type=file]").first.set_input_files(file)
-    page.wait_for_function("document.querySelector('.demo').dataset.answer", timeout=60_000)
+    page.locator(".demo[data-answer]").wait_for(timeout=60_000)
     return json.loads(page.evaluate("document.querySelector('.demo').dataset.answer"))
 
 
@@ -96,7 +96,7 @@ def test_nothing_of_the_network_is_loaded_until_asked(browser, home):
     page.goto(f"{home}/demo.html", wait_until="networkidle")
     assert not [url for url in asked if "ort" in url.rsplit("/", 1)[1] or url.endswith(".onnx")]
     page.locator(".demo-samples a").first.click()
-    page.wait_for_function("document.querySelector('.demo').dataset.answer")
+    page.locator(".demo[data-answer]").wait_for()
     assert [url for url in asked if url.endswith(".onnx")] and [url for url in asked if url.endswith(".wasm")]
     page.close()
 
@@ -125,7 +125,7 @@ def test_the_page_agrees_with_python_on_real_paintings(demo, session, real):
 def test_it_looked_where_python_looks(demo, session):
     file = PAINTED[3]
     answer(demo, file)
-    demo.wait_for_function("document.querySelector('.demo').dataset.map", timeout=60_000)
+    demo.locator(".demo[data-map]").wait_for(timeout=60_000)
     shown = json.loads(demo.evaluate("document.querySelector('.demo').dataset.map"))
     assert np.corrcoef(shown, occlusion(session, file).flatten())[0, 1] > 0.98
 
@@ -139,7 +139,7 @@ def test_it_goes_on_without_a_network(demo):
     for link in demo.locator(".demo-samples a").all():
         demo.evaluate("delete document.querySelector('.demo').dataset.answer")
         link.click()
-        demo.wait_for_function("document.querySelector('.demo').dataset.answer")
+        demo.locator(".demo[data-answer]").wait_for()
 
 
 def bad_files(folder):
@@ -189,7 +189,7 @@ def test_drop_and_paste(demo):
         demo.locator(".demo-status").filter(has_text=sentence).wait_for()
         demo.evaluate("delete document.querySelector('.demo').dataset.answer")
         demo.evaluate(give, [list(PAINTED[0].read_bytes()), event, "given.jpg"])
-        demo.wait_for_function("document.querySelector('.demo').dataset.answer")
+        demo.locator(".demo[data-answer]").wait_for()
 
 
 def test_by_keyboard_alone(demo):
@@ -199,7 +199,7 @@ def test_by_keyboard_alone(demo):
         if demo.evaluate("document.activeElement.closest('.demo-samples') !== null"):
             break
     demo.keyboard.press("Space")
-    demo.wait_for_function("document.querySelector('.demo').dataset.answer")
+    demo.locator(".demo[data-answer]").wait_for()
 
 
 def test_from_a_folder_it_says_what_to_do(browser, public):

@@ -14,7 +14,7 @@ import urllib.request
 import psutil
 import pytest
 from conftest import ROOT
-from site_tools import chromium, presenting, violations
+from site_tools import chromium, presenting, until, violations
 from test_deck import OVERFLOW
 
 DECK = "slides/gradient-descent.html"
@@ -140,7 +140,7 @@ def test_code_is_edited_in_place(page):
     error = type_and_run(page, cell, "print('so far')\n1/0")
     assert "so far" in error.inner_text() and "ZeroDivisionError" in error.locator(".output-error").inner_text()
     picture = type_and_run(page, cell, "plt.plot([1, 2]);").locator("canvas")
-    page.wait_for_function("document.querySelector('.live-outputs canvas').width > 400")
+    until(page, "document.querySelector('.live-outputs canvas').width > 400")
     assert picture.get_attribute("aria-label")
     table = type_and_run(page, cell, "import pandas as pd\npd.DataFrame(dict(a=range(40)))")
     assert table.locator("tr").count() > 40

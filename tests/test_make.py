@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from site_tools import chromium, presenting, watch
+from site_tools import chromium, presenting, until, watch
 
 MAKE_PARTS = ("Makefile", "requirements", "settings.ini", "setup.py", "pyproject.toml", "package.json",
               "package-lock.json", "tools")
@@ -132,15 +132,15 @@ def test_saving_a_slide_or_a_notebook_reloads_the_page_and_the_port_is_free_agai
                 assert title not in before and "grey 0.2: loss 7" not in before
                 text = deck.read_text(encoding="utf-8")
                 deck.write_text(re.sub("## Which way is [a-z]+", f"## {title[:-1]}", text), encoding="utf-8")
-                page.wait_for_function("title => window.Reveal?.isReady() && document.body.textContent.includes(title)",
-                                       arg=title)
+                until(page, "title => window.Reveal?.isReady() && document.body.textContent.includes(title)",
+                      title)
         with presenting(port, root=copy):
             page.goto(f"http://127.0.0.1:{port}/slides/gradient-descent.html")
             page.wait_for_selector(".reveal.ready")
             source = lesson.read_text(encoding="utf-8")
             assert "grey 0.2: loss 0" in source
             lesson.write_text(source.replace("grey 0.2: loss 0", "grey 0.2: loss 7"), encoding="utf-8")
-            page.wait_for_function("document.body.textContent.includes('grey 0.2: loss 7')")
+            until(page, "document.body.textContent.includes('grey 0.2: loss 7')")
 
 
 def test_execute_names_an_unknown_lesson():
@@ -199,7 +199,7 @@ def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():
         if deck.stem == "gradient-descent":  # what comes step by step is there from the start, once
             assert any("How wrong is a grey?" in text and "grey 0.6: loss" in text for text in texts)
             assert [text.count("return preds") for text in texts if "The step, as a function" in text] == [1]
-        cells = re.findall(r"{{< cell ", source)
+        cells = re.findall(r"{{< (?:cell|widget) ", source)
         assert f"slides/{deck.name}: {len(cells)} cells pulled from notebooks" in run.stdout
 
 

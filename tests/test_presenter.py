@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from site_tools import chromium, served, watch
+from site_tools import chromium, served, until, watch
 
 DECK = "slides/gradient-descent.html"
 INK = """() => {
@@ -62,7 +62,7 @@ def test_the_pen_draws_on_its_slide_alone(page):
 def test_the_pen_follows_a_small_window(page):
     """The slide is scaled, and stands in the middle."""
     page.set_viewport_size({"width": 1000, "height": 800})
-    page.wait_for_function("Reveal.getScale() < 1")
+    until(page, "Reveal.getScale() < 1")
     page.keyboard.press("d")
     drag(page, (500, 400), (500, 401))
     box = page.locator(".pen").bounding_box()
@@ -89,7 +89,7 @@ def test_the_pointer_goes_with_the_mouse(page):
 def test_the_keys_are_named(page):
     keys = page.locator(".keys").inner_text()
     page.keyboard.press("Shift+Slash")
-    page.wait_for_function("document.body.innerText.toUpperCase().includes('KEYBOARD SHORTCUTS')")
+    until(page, "document.body.innerText.toUpperCase().includes('KEYBOARD SHORTCUTS')")
     help_text = page.evaluate("document.body.innerText")
     for key, words in (("D", "Pen on or off"), ("X", "Wipe what the pen drew"), ("Q", "Pointer on or off")):
         assert re.search(rf"{key}\s+{words}", help_text)
@@ -98,9 +98,9 @@ def test_the_keys_are_named(page):
 
 def test_the_screen_goes_black(page):
     page.keyboard.press("b")
-    page.wait_for_function("Reveal.isPaused()")
+    until(page, "Reveal.isPaused()")
     page.keyboard.press("b")
-    page.wait_for_function("!Reveal.isPaused()")
+    until(page, "!Reveal.isPaused()")
 
 
 def test_the_speaker_s_view_counts_down(page):
@@ -109,8 +109,8 @@ def test_the_speaker_s_view_counts_down(page):
     with page.expect_popup() as opened:
         page.keyboard.press("s")
     speaker = opened.value
-    speaker.wait_for_function("document.querySelector('.speaker-controls-notes').innerText.includes('lily pond')")
-    speaker.wait_for_function("!!document.querySelector('.pacing .minutes-value').textContent.trim()")
+    until(speaker, "document.querySelector('.speaker-controls-notes').innerText.includes('lily pond')")
+    until(speaker, "!!document.querySelector('.pacing .minutes-value').textContent.trim()")
     pacing = speaker.locator(".pacing")
     assert pacing.is_visible() and speaker.locator(".timer").is_visible()
     seconds = page.evaluate("""Reveal.getSlides().slice(0, Reveal.getSlides().indexOf(Reveal.getCurrentSlide()) + 1)

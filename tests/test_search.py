@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from conftest import ROOT
-from site_tools import chromium, served, violations, watch
+from site_tools import chromium, served, until, violations, watch
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def home(public, tmp_path_factory):
 
 def said(page, words):
     """Waits until the page's live region says something about the words; returns it."""
-    page.wait_for_function("w => document.querySelector('.search-says').textContent.includes(w)", arg=words)
+    until(page, "w => document.querySelector('.search-says').textContent.includes(w)", words)
     return page.locator(".search-says").text_content()
 
 
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_said(browser, home):
     page.goto(f"{home}/search.html?q=predicting")  # another form of words that are there
     assert re.match(r"\d+ pages? with", said(page, "predicting"))
     page.locator("input").fill("")
-    page.wait_for_function("!document.querySelector('.search-says').textContent")
+    until(page, "!document.querySelector('.search-says').textContent")
 
 
 def test_solutions_quizzes_and_the_frame_are_not_found(browser, home):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from site_tools import build, chromium, served
+from site_tools import build, chromium, served, until
 
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
 HASHED = re.compile(r"(^|[._])[0-9a-f]{14,64}\.\w+$")  # Hugo's own hashes drop zeros at their beginning
@@ -112,15 +112,15 @@ def test_the_speakers_view_and_the_print_keep_to_the_policy(home, browser, deck)
     notes = ".speaker-controls-notes .value"
     for _ in range(2):
         said = page.evaluate("Reveal.getCurrentSlide().querySelector('aside.notes').textContent.trim()")
-        view.wait_for_function("([where, said]) => document.querySelector(where)?.textContent.trim() === said",
-                               arg=[notes, said])
+        until(view, "([where, said]) => document.querySelector(where)?.textContent.trim() === said",
+              [notes, said])
         page.evaluate("Reveal.next(); while (Reveal.availableFragments().next) Reveal.next()")
     assert len(view.frames) == 3 and view.locator(".pacing").is_visible()
     view.frames[1].wait_for_selector(".reveal.ready")
     before = page.evaluate("Reveal.getSlidePastCount()")
     view.locator("body").press("ArrowLeft")
-    page.wait_for_function("before => Reveal.getSlidePastCount() !== before || Reveal.availableFragments().next",
-                           arg=before)
+    until(page, "before => Reveal.getSlidePastCount() !== before || Reveal.availableFragments().next",
+          before)
     view.close()
     page.goto(f"{home}/slides/{deck}.html?print-pdf")
     page.wait_for_selector(".pdf-page")

@@ -46,7 +46,7 @@ def main():
             page.goto(f"http://127.0.0.1:{server.server_port}/demo.html", wait_until="networkidle")
             cold.append(page.evaluate(CLICK, 0)[0])
             if len(cold) == COLD:
-                page.wait_for_function("document.querySelector('.demo').dataset.map")
+                page.locator(".demo[data-map]").wait_for()
                 warm = [page.evaluate(CLICK, i % 6) for i in range(WARM)]
             context.close()
         running.close()

@@ -19,7 +19,7 @@ def print_page(browser, html, query="", ready="main", suffix=""):
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(f"{html.as_uri()}{query}")
     page.wait_for_selector(ready)
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.evaluate("Promise.all([...document.images].map(i => i.complete || new Promise(r => { i.onload = i.onerror = r })))")
     page.evaluate("document.fonts.ready")
     temporary = target.with_suffix(".tmp")
     page.pdf(path=temporary, prefer_css_page_size=True, print_background=True)

@@ -50,6 +50,7 @@ function drawView(canvas, image, drawn) {
     paper.drawImage(image, -width/2, -height/2);
     paper.restore();
   }
+  if (location.protocol === 'file:') return;  // there the browser lets no script read a picture's pixels
   const pixels = paper.getImageData(0, 0, SIDE, SIDE), table = lighting(drawn);
   for (let i = 0; i < pixels.data.length; i++) if (i % 4 < 3) pixels.data[i] = table[pixels.data[i]];
   paper.putImageData(pixels, 0, 0);
@@ -68,7 +69,8 @@ export default function augment(room, values, addresses) {
     for (const view of views) drawView(view, image, draws(bounds, next));
     wall.setAttribute('aria-label', `${VIEWS} views of the picture`);
     status.textContent = `${VIEWS} views of one picture: turned by up to ${bounds.turn}°, up to ${bounds.enlarge.toFixed(2)} times as large, `
-      + `light varied by ${Math.round(100*bounds.light)}%${bounds.mirror ? ', half of them mirrored' : ''}`;
+      + (location.protocol === 'file:' ? 'the light as it is, since a page without a server can\'t change it'
+        : `light varied by ${Math.round(100*bounds.light)}%`) + (bounds.mirror ? ', half of them mirrored' : '');
   }
 
   const set = name => number => { bounds[name] = number; draw(); };
