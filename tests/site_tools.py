@@ -87,7 +87,7 @@ def chromium():
 
 
 def until(page, script, argument=None, seconds=30):
-    """Waits until a script says something true. Playwright's own waiting runs inside the page, where its policy forbids that."""
+    """Waits until a script says something true. Playwright's own waiting runs in the page, whose policy forbids it."""
     from playwright.sync_api import Error
 
     said = None

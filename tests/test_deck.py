@@ -50,7 +50,8 @@ def test_every_slide_fits_and_can_be_read(public, deck):
             page.wait_for_timeout(60)
             place = page.evaluate("[Reveal.getIndices().h, Reveal.getIndices().v]")
             if tuple(place) not in seen:
-                until(page, "[...Reveal.getCurrentSlide().querySelectorAll('img')].every(i => i.complete && i.naturalWidth)")
+                until(page, "[...Reveal.getCurrentSlide().querySelectorAll('img')]"
+                            ".every(i => i.complete && i.naturalWidth)")
             seen.add(tuple(place))
             assert not (found := page.evaluate(OVERFLOW)), (place, found)
             page.screenshot(path=screens / "{:02d}-{:02d}.png".format(*place))  # the last step of a slide stays

@@ -19,7 +19,8 @@ def print_page(browser, html, query="", ready="main", suffix=""):
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(f"{html.as_uri()}{query}")
     page.wait_for_selector(ready)
-    page.evaluate("Promise.all([...document.images].map(i => i.complete || new Promise(r => { i.onload = i.onerror = r })))")
+    page.evaluate("""Promise.all([...document.images].map(image =>
+        image.complete || new Promise(done => { image.onload = image.onerror = done })))""")
     page.evaluate("document.fonts.ready")
     temporary = target.with_suffix(".tmp")
     page.pdf(path=temporary, prefer_css_page_size=True, print_background=True)
