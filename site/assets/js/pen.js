@@ -19,7 +19,7 @@ export default () => ({
     const canvas = Object.assign(layer('canvas', 'pen'), { width: WIDTH * SHARPNESS, height: HEIGHT * SHARPNESS });
     canvas.dataset.preventSwipe = '';
     const pointer = layer('div', 'pointer');
-    deck.getSlidesElement().append(canvas);
+    deck.getSlidesElement().prepend(canvas);  // not after the last slide, by which reveal.js knows the end
     viewport.append(pointer);
 
     const context = canvas.getContext('2d');
