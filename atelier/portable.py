@@ -95,7 +95,8 @@ def occlusion(session, file, cells=8):
     whole, side = lead(session, pixels, winner), pixels.shape[1]//cells
     lost = np.zeros((cells, cells), dtype=np.float32)
     for i, j in np.ndindex(lost.shape):
+        part = (slice(None), slice(i*side, (i + 1)*side), slice(j*side, (j + 1)*side))
         covered = pixels.copy()
-        covered[:, i*side:(i + 1)*side, j*side:(j + 1)*side] = pixels.mean((1, 2), keepdims=True)
+        covered[part] = pixels.mean((1, 2), keepdims=True)
         lost[i, j] = whole - lead(session, covered, winner)
     return lost

@@ -51,6 +51,24 @@ def public(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser."""
+    from site_tools import chromium
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def home(public):
+    """The address of a server of the built site."""
+    from site_tools import served
+
+    with served(public) as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def real():
     """The folder of real pictures and texts that the project is tested on but never ships."""

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, read
 from fastai.data.transforms import RandomSplitter, get_image_files, parent_label
 from PIL import Image
-from site_tools import chromium, served, watch
+from site_tools import watch
 
 from atelier.datasets import paintings
 from atelier.portable import middle, occlusion, portable, say
@@ -23,18 +23,6 @@ PAINTED = sorted(get_image_files(paintings()))
 @pytest.fixture(scope="module")
 def session():
     return onnxruntime.InferenceSession(FOLDER / "painter.onnx")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def home(public):
-    with served(public) as address:
-        yield address
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The site by keyboard alone: what can be pressed is reached in reading order, shows that it is, and lets go again."""
 
 import pytest
-from site_tools import chromium, served
 
 PAGES = ["index.html", "lessons/04_transfer.html", "lessons/index.html", "slides/index.html", "data/paintings.html",
          "handout.html", "changes.html", "404.html"]
@@ -30,18 +29,6 @@ FOCUSED = """() => {
     seen: element.checkVisibility({opacityProperty: true, visibilityProperty: true}),
   };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def home(public):
-    with served(public) as address:
-        yield address
 
 
 @pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])

@@ -97,6 +97,7 @@ def ready(cell):
 def type_and_run(page, cell, code):
     if not cell.locator(".live-field").count():
         press(cell, "Edit")
+    ready(cell)
     field = cell.locator(".live-field")
     field.fill(code)
     field.press("Shift+Enter")
@@ -128,7 +129,7 @@ def test_a_slide_runs_its_cell_beside_what_was_stored(page):
 def test_code_is_edited_in_place(page):
     """Keys in the field stay there; text, errors, pictures, tables and bars show; Reset brings the code back."""
     cell = slide_of(page, "grey-loss")
-    place, code = page.evaluate("location.hash"), cell.locator(".chroma").inner_text()
+    place, code = page.evaluate("location.hash"), cell.locator(".chroma").text_content()
     press(cell, "Edit")
     field = cell.locator(".live-field")
     assert "def grey_loss" in field.input_value() and "#|" not in field.input_value()
@@ -156,7 +157,7 @@ def test_code_is_edited_in_place(page):
     assert page.evaluate("location.hash") != place, "out of the field the keys are the slides' again"
     cell = slide_of(page, "grey-loss")
     press(cell, "Reset")
-    assert not cell.locator(".live-field").count() and cell.locator(".chroma").inner_text() == code
+    assert not cell.locator(".live-field").count() and cell.locator(".chroma").text_content() == code
 
 
 def test_steps_and_parts_run_as_the_whole_cell(page):

@@ -11,7 +11,7 @@ import torch
 from conftest import ROOT, read
 from fastai.vision.augment import Brightness, Contrast, TensorImage
 from PIL import Image
-from site_tools import chromium, served, watch
+from site_tools import served, watch
 
 from atelier.resizing import resize_geometry
 
@@ -23,18 +23,6 @@ def printed(lesson, label):
     cells = read(ROOT / "nbs" / f"{lesson}.ipynb").cells
     cell = next(c for c in cells if f"#| label: {label}\n" in c.source)
     return json.loads("".join(o.text for o in cell.outputs if o.output_type == "stream"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def home(public):
-    with served(public) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
