@@ -45,10 +45,10 @@ def test_mistake_in_a_deck(project, slide, complaint):
     assert re.search(rf"slides/fastai\.md:7\b.*{complaint}", said(project))
 
 
-def change_lesson(project, change):
-    notebook = nbformat.read(project / LESSON, as_version=4)
+def change_lesson(project, change, lesson=LESSON):
+    notebook = nbformat.read(project / lesson, as_version=4)
     change(notebook)
-    nbformat.write(notebook, project / LESSON)
+    nbformat.write(notebook, project / lesson)
 
 
 def the_cell(notebook, label):
@@ -66,6 +66,24 @@ def test_picture_without_alt_text(project):
 def test_duplicate_label(project):
     change_lesson(project, lambda nb: nb.cells.append(new_code_cell("#| label: counts\nprint(1)")))
     assert re.search(rf'{LESSON}.*label "counts" is given twice', said(project))
+
+
+@pytest.mark.parametrize("old, new, complaint", [
+    ("widget: resize", "widget: resise", 'no widget "resise"; there are: augment'),
+    ("values: explorer-values", "values: costs", "no JSON object"),
+    ("values: explorer-values", "values: nowhere", 'no cell with the label "nowhere"'),
+    ("still: explore", "still: costs", "has drawn no picture"),
+    ("monet/", "manet/", "picture manet/.* which is not in data/paintings/"),
+])
+def test_widget_without_what_it_shows(project, old, new, complaint):
+    lesson = "nbs/03_resize.ipynb"
+
+    def change(notebook):
+        cell, values = the_cell(notebook, "explorer"), the_cell(notebook, "explorer-values")
+        cell.source = cell.source.replace(f"{old}\n", f"{new}\n")
+        values.outputs[0].text = values.outputs[0].text.replace(old, new)
+    change_lesson(project, change, lesson)
+    assert re.search(rf'{lesson}, cell \d+ \(label "explorer"\).*{complaint}', said(project))
 
 
 @pytest.mark.parametrize("kind, output", [
