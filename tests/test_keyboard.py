@@ -3,7 +3,8 @@
 import pytest
 
 PAGES = ["index.html", "lessons/04_transfer.html", "lessons/index.html", "slides/index.html", "data/paintings.html",
-         "handout.html", "changes.html", "404.html"]
+         "handout.html", "changes.html", "404.html", "lessons/03_resize.html", "lessons/05_gradient_descent.html",
+         "demo.html", "glossary.html", "search.html", "instructors.html"]
 
 # What the Tab key should stop at, in the order of the document, each with a number to know it by.
 STOPS = """() => {
