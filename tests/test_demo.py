@@ -198,6 +198,13 @@ def test_from_a_folder_it_says_what_to_do(browser, public):
     page.close()
 
 
+def test_without_a_script_the_page_says_why_it_is_empty(browser, home):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{home}/demo.html")
+    assert page.locator("noscript p").is_visible() and not page.locator(".demo").is_visible()
+    page.close()
+
+
 def test_on_a_phone_everything_has_room(browser, home):
     page = browser.new_page(viewport={"width": 390, "height": 844})
     page.goto(f"{home}/demo.html")

@@ -138,5 +138,3 @@ document.addEventListener('paste', event => {
   else if (demo.contains(event.target) || event.target === document.body)
     status.textContent = 'There is no picture to paste. Copy a picture, not its address.';
 });
-
-demo.hidden = false;
