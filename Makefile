@@ -88,7 +88,7 @@ $(VENV)/.course: requirements/course.txt settings.ini setup.py pyproject.toml $(
 
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.site
 	@mkdir -p build
-	@echo "Installing reveal.js and the fonts …"
+	@echo "Installing the browser parts …"
 	@PATH="$(abspath $(VENV))/bin:$$PATH" npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >$(LOG) 2>&1 $(call or_say,$(NO_NETWORK))
 	@touch $@
 

@@ -65,11 +65,13 @@ def portable(learn, size=128):
 
 # %% ../nbs/13_browser.ipynb #middle
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 def middle(file):
-    "Pixels (1, side, side, 3) of the largest square in the middle of a picture's file."
-    with Image.open(file) as image: image = image.convert('RGB')
+    """Pixels (1, side, side, 3) of the largest square in the middle of a picture's file.
+
+    Turned upright by the file's orientation (EXIF), bytes, RGB."""
+    with Image.open(file) as image: image = ImageOps.exif_transpose(image).convert('RGB')
     side = min(image.size)
     left, top = (image.width - side)//2, (image.height - side)//2
     return np.array(image.crop((left, top, left + side, top + side)))[None]

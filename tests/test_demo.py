@@ -77,6 +77,21 @@ def test_middle_is_the_middle_of_any_kind_of_picture(mode, tmp_path):
     assert pixels.shape == (1, 20, 20, 3) and pixels.dtype == np.uint8
 
 
+def test_a_photograph_is_turned_upright(demo, session, tmp_path):
+    """A file that says that the camera lay on its side is read as it was meant, by Python and by the page."""
+    upright = Image.open(PAINTED[0])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90° clockwise to see it
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "lying.jpg", exif=exif, quality=98, subsampling=0)
+    assert np.abs(middle(tmp_path / "lying.jpg").astype(int) - middle(PAINTED[0])).mean() < 3
+    there = answer(demo, tmp_path / "lying.jpg")["probabilities"]
+    here = session.run(["probabilities"], {"pixels": middle(tmp_path / "lying.jpg")})[0][0]
+    assert np.allclose(there, here, atol=0.02)
+    seen = demo.locator(".demo-seen").evaluate("c => [...c.getContext('2d').getImageData(0, 0, 128, 128).data]")
+    small = session.run(["small"], {"pixels": middle(PAINTED[0])})[0][0].transpose(1, 2, 0)
+    assert np.abs(np.array(seen).reshape(128, 128, 4)[..., :3] - small).mean() < 12, "apart from the map's orange"
+
+
 def test_nothing_of_the_network_is_loaded_until_asked(browser, home):
     page = browser.new_page()
     asked = []

@@ -114,7 +114,7 @@ def execute(path):
     except CellExecutionError as error:
         sys.exit(f"{path.name} was not stored, since a cell failed:\n{error}")
     seconds = round(time.monotonic() - start)
-    nb.metadata["atelier"] = {"seconds": seconds, "cores": os.cpu_count()}
+    nb.metadata["atelier"] = {"seconds": seconds, "cores": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count()))}
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue

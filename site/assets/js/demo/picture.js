@@ -39,7 +39,7 @@ export async function readPicture(file, name) {
   if (width*height > MOST_PIXELS) throw new Error(tooLarge(name, width, height));
   let image;
   try {
-    // As Pillow reads it: without the file's colour profile, turned as the camera was held.
+    // As atelier.portable.middle reads it: without the file's colour profile, and turned upright.
     image = await createImageBitmap(file, { colorSpaceConversion: 'none', imageOrientation: 'from-image' });
   } catch {
     if (format === 'HEIC') throw new Error(`${name} is in Apple's format HEIC, which this browser can't read. Export it as JPEG.`);
