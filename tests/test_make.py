@@ -162,16 +162,18 @@ def test_execute_keeps_the_file_when_a_cell_fails(copy_of_project):
         assert lesson.read_bytes() == before and [p.name for p in Path(copy, "nbs").iterdir()] == [lesson.name]
 
 
-def test_execute_records_how_long_the_run_took(copy_of_project):
+@pytest.mark.parametrize(("asked", "cores"), [("3", 3), ("4,2", 4), ("", os.cpu_count())])
+def test_execute_records_how_long_the_run_took(copy_of_project, asked, cores):
     """Seconds and cores go into the notebook, and what cleans notebooks before a commit leaves them there."""
     copy = copy_of_project("tools/execute.py", "pyproject.toml", "settings.ini")
     (copy / "nbs").mkdir()
     lesson = copy / "nbs/01_short.ipynb"
     code = new_code_cell("import time\ntime.sleep(1.2)")
     nbformat.write(new_notebook(cells=[new_markdown_cell("# 01 Short\n\n> **Last verified:** never"), code]), lesson)
-    subprocess.run([sys.executable, copy / "tools/execute.py", "01"], check=True, capture_output=True)
+    subprocess.run([sys.executable, copy / "tools/execute.py", "01"], check=True, capture_output=True,
+                   env={**os.environ, "OMP_NUM_THREADS": asked})
     measured = nbformat.read(lesson, as_version=4).metadata["atelier"]
-    assert measured["seconds"] >= 1 and measured["cores"] == os.cpu_count()
+    assert measured["seconds"] >= 1 and measured["cores"] == cores
     subprocess.run([sys.executable, copy / "tools/execute.py", "--clean"], check=True, capture_output=True)
     nbdev_clean = Path(sys.executable).with_name("nbdev-clean")
     subprocess.run([nbdev_clean, "--fname", lesson], cwd=copy, check=True, capture_output=True)

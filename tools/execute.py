@@ -101,6 +101,12 @@ def store(nb, path):
     os.replace(temporary, path)
 
 
+def cores():
+    """How many cores the notebook's libraries may use: OMP_NUM_THREADS (of a list, the first) or all there are."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(asked) if asked.isdigit() and int(asked) else os.cpu_count()
+
+
 def execute(path):
     """Runs one notebook in a fresh kernel; the file changes only if every cell behaved."""
     nb = nbformat.read(path, as_version=4)
@@ -114,7 +120,7 @@ def execute(path):
     except CellExecutionError as error:
         sys.exit(f"{path.name} was not stored, since a cell failed:\n{error}")
     seconds = round(time.monotonic() - start)
-    nb.metadata["atelier"] = {"seconds": seconds, "cores": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count()))}
+    nb.metadata["atelier"] = {"seconds": seconds, "cores": cores()}
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue
