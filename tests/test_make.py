@@ -180,6 +180,20 @@ def test_execute_records_how_long_the_run_took(copy_of_project, asked, cores):
     assert nbformat.read(lesson, as_version=4).metadata["atelier"] == measured
 
 
+def test_execute_tells_the_kernel_nothing_of_what_widgets_caught(copy_of_project):
+    """What nbclient sends while it awaits a cell's reply may lose that reply; the run would wait for ever."""
+    copy = copy_of_project("tools/execute.py", "pyproject.toml", "settings.ini")
+    (copy / "nbs").mkdir()
+    lesson = copy / "nbs/01_touch.ipynb"
+    cells = ["from ipywidgets import Output\ncaught = Output()\nwith caught: print('held back')\ncaught",
+             "caught.outputs"]
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# 01 Touch\n\n> **Last verified:** never"),
+                                       *map(new_code_cell, cells)]), lesson)
+    subprocess.run([sys.executable, copy / "tools/execute.py", "01"], check=True, capture_output=True)
+    shown, told = (cell.outputs for cell in nbformat.read(lesson, as_version=4).cells[1:])
+    assert "held back" not in str(shown) and told[0].data["text/plain"] == "()"
+
+
 def test_pdf_prints_every_slide_and_the_handout_on_one_sheet():
     from pypdf import PdfReader
 

@@ -25,6 +25,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbclient.output_widget import OutputWidget
 from nbdev.clean import clean_nb
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,14 @@ STAMPED_PACKAGES = ("fastai", "torch", "torchvision")
 DROPPED_TYPES = ("application/javascript",)
 # A style sheet or an empty progress bar shows nothing.
 NOT_SHOWN = re.compile(r"\s*(<style>.*?</style>\s*)*(<progress.*?</progress>.*)?", re.S)
+
+
+class SilentOutput(OutputWidget):
+    """Catches what a widget shows and tells the kernel nothing of it: telling it may lose the cell's reply, and the run
+    would wait for ever (jupyter/nbclient issue 312)."""
+
+    def sync_state(self):
+        pass
 
 
 def label(cell):
@@ -115,6 +124,7 @@ def execute(path):
     start = time.monotonic()
     client = NotebookClient(nb, timeout=7200, kernel_name="python3", coalesce_streams=True,
                             resources={"metadata": {"path": str(NBS)}})
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
     try:
         client.execute()
     except CellExecutionError as error:
