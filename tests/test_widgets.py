@@ -1,5 +1,6 @@
 """What one can touch on pages and slides, in a real browser: the lessons' own numbers, by mouse and by keyboard."""
 
+import io
 import json
 import math
 import random
@@ -9,9 +10,19 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT, read
-from fastai.vision.augment import Brightness, Contrast, TensorImage
+from fastai.vision.augment import (
+    Brightness,
+    Contrast,
+    Flip,
+    Rotate,
+    TensorImage,
+    Warp,
+    Zoom,
+    compose_tfms,
+    setup_aug_tfms,
+)
 from PIL import Image
-from site_tools import served, watch
+from site_tools import served, until, watch
 
 from atelier.resizing import resize_geometry
 
@@ -118,6 +129,90 @@ def test_resize_names_the_price_that_the_lesson_prints(widget):
         assert re.findall(r"[\d.]+", figure.get_by_role("status").inner_text()) == re.findall(r"[\d.]+", line)
 
 
+def fastai_view(picture, drawn):
+    """What fastai's transforms make of a picture (1 × channels × side × side, from 0 to 1), given what was drawn."""
+    light = math.exp(drawn["brightness"])
+    up, sideways = drawn["tilts"]
+    moves = [Flip(p=1, draw=float(drawn["mirrored"])), Warp(p=1, draw_x=up, draw_y=sideways),
+             Rotate(p=1, draw=drawn["degrees"]),
+             Zoom(p=1, draw=drawn["enlarged"], draw_x=drawn["across"], draw_y=drawn["down"]),
+             Brightness(p=1, draw=light/(1 + light)), Contrast(p=1, draw=drawn["contrast"])]
+    for move in moves[:4]:
+        move.align_corners = True  # as aug_transforms sets it
+    return compose_tfms(TensorImage(picture.clone()), setup_aug_tfms(moves), split_idx=0)
+
+
+DRAWS = """({bounds, count}) => import('/widgets/augment.js').then(m => {
+    const next = m.random(42);
+    return Array.from({length: count}, () => m.draws(bounds, next));
+})"""
+
+
+def test_views_stand_where_fastai_puts_them(modules):
+    """Fifty draws, far beyond the usual, of a picture whose colours are its coordinates."""
+    bounds = {"mirror": True, "turn": 45, "enlarge": 1.6, "tilt": 0.3, "light": 0}
+    side = 33
+    line = torch.linspace(0, 1, side)
+    ramps = torch.stack([line.expand(side, side), line[:, None].expand(side, side)])[None]
+    compared = 0
+    for drawn in modules.evaluate(DRAWS, {"bounds": bounds, "count": 50}):
+        read_at = 2*fastai_view(ramps, {**drawn, "brightness": 0, "contrast": 1})[0].permute(1, 2, 0).numpy() - 1
+        seen = [[x, y] for x in range(0, side, 4) for y in range(0, side, 4)]
+        points = [[2*x/(side - 1) - 1, 2*y/(side - 1) - 1] for x, y in seen]
+        mine = modules.evaluate("""({drawn, points}) => import('/widgets/augment.js').then(m => {
+            const back = m.placing(drawn).inverse();
+            return points.map(([x, y]) => {
+                const p = back.transformPoint(new DOMPoint(x, y));
+                return [p.x/p.w, p.y/p.w];
+            });
+        })""", {"drawn": drawn, "points": points})
+        for (x, y), place in zip(seen, mine, strict=True):
+            if max(map(abs, place)) < 0.99:  # beyond stands a mirror image
+                compared += 1
+                assert np.allclose(read_at[y, x], place, atol=2e-3), (drawn, x, y)
+    assert compared > 2000
+
+
+def test_views_look_as_fastai_draws_them(modules, widget):
+    """The eight views on the page, photographed, and fastai's of the same draws: each is most like its own."""
+    values = printed("03_resize", "vary-values")
+    figure, page = widget("augment")
+    figure.scroll_into_view_if_needed()
+    views = figure.locator(".widget-view")
+    until(page, "document.querySelector('.widget-view canvas').width === 636")
+    with Image.open(ROOT / "data/paintings" / values["files"][0]) as image:
+        canvas = image.convert("RGB").crop(values["pictures"][0]["box"])
+    short = min(canvas.size)
+    left, top = (canvas.width - short)//2, (canvas.height - short)//2
+    square = canvas.crop((left, top, left + short, top + short)).resize((128, 128), Image.Resampling.BILINEAR)
+    picture = torch.tensor(np.array(square)).permute(2, 0, 1)[None]/255
+    drawn = modules.evaluate(DRAWS, {"bounds": values["bounds"], "count": 8})
+    wanted = [fastai_view(picture, each)[0].clamp(0, 1).permute(1, 2, 0).numpy() for each in drawn]
+    for i in range(8):
+        shot = Image.open(io.BytesIO(views.nth(i).screenshot())).convert("RGB").resize((128, 128), Image.Resampling.BOX)
+        apart = [np.abs(np.array(shot)/255 - view).mean() for view in wanted]
+        assert np.argmin(apart) == i and apart[i] < 0.04, (i, apart)
+
+
+def test_light_varies_without_a_server(public, browser):
+    """From a file the browser lets no script read a picture's pixels; none is read."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto((public / "lessons/03_resize.html").as_uri(), wait_until="networkidle")
+    figure = page.locator("[data-widget=augment]")
+    for name in ("turn", "enlarge", "tilt", "light"):
+        figure.get_by_label(name).fill("0" if name != "enlarge" else "1")
+    figure.get_by_label("mirror").uncheck()
+
+    def shots():
+        return [np.array(Image.open(io.BytesIO(view.screenshot())).convert("RGB")).astype(float)
+                for view in figure.locator(".widget-view").all()]
+    plain = shots()
+    assert plain[0].std() > 20 and max(np.abs(view - plain[0]).mean() for view in plain) < 1
+    figure.get_by_label("light").fill("0.9")
+    assert max(np.abs(view - plain[0]).mean() for view in shots()) > 40
+    page.close()
+
+
 def test_light_varies_as_fastai_varies_it(modules):
     """Every byte through the widget's table, and through fastai's Brightness and Contrast."""
     pixels = TensorImage(torch.arange(256).float()/255).view(1, 1, 1, 256)
@@ -131,14 +226,15 @@ def test_light_varies_as_fastai_varies_it(modules):
 def test_chance_keeps_its_bounds(modules):
     """Two thousand draws: all within the bounds, half of them mirrored, a quarter of them not turned."""
     views = modules.evaluate("""import('/widgets/augment.js').then(m => {
-        const next = m.random(7);
-        return Array.from({length: 2000}, () => m.draws({mirror: true, turn: 10, enlarge: 1.1, light: 0.2}, next));
+        const next = m.random(7), bounds = {mirror: true, turn: 10, enlarge: 1.1, tilt: 0.2, light: 0.2};
+        return Array.from({length: 2000}, () => m.draws(bounds, next));
     })""")
     degrees = np.array([view["degrees"] for view in views])
     assert np.abs(degrees).max() <= 10 and degrees.min() < -9 and degrees.max() > 9
     assert 0.2 < (degrees == 0).mean() < 0.3
     assert 0.45 < np.mean([view["mirrored"] for view in views]) < 0.55
     assert all(1 <= view["enlarged"] <= 1.1 and 0.8 <= view["contrast"] <= 1.25 for view in views)
+    assert all(abs(tilt) <= 0.2 for view in views for tilt in view["tilts"])
     assert all(abs(view["brightness"]) <= math.log(0.6/0.4) + 1e-9 for view in views)
 
 
