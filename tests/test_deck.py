@@ -16,11 +16,12 @@ AT_ONCE = """() => {
   document.adoptedStyleSheets.push(sheet);
 }"""
 
-# What sticks out of the slide or is cut off inside it, as a list of sentences.
+# What sticks out of the slide or is cut off inside it, as a list of sentences. A view of a widget is a window on more.
 OVERFLOW = """() => {
   const slide = Reveal.getCurrentSlide(), found = [];
   for (const element of slide.querySelectorAll('*')) {
-    if (element.closest('aside.notes, math, svg, .visually-hidden') || !element.checkVisibility()) continue;
+    if (element.closest('aside.notes, math, svg, .visually-hidden, .widget-view > *')) continue;
+    if (!element.checkVisibility()) continue;
     const box = element.getBoundingClientRect();
     if (!box.width || !box.height) continue;
     const name = `${element.tagName.toLowerCase()}.${element.className} "${element.textContent.trim().slice(0, 40)}"`;
