@@ -199,8 +199,9 @@ def test_light_varies_without_a_server(public, browser):
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto((public / "lessons/03_resize.html").as_uri(), wait_until="networkidle")
     figure = page.locator("[data-widget=augment]")
-    for name in ("turn", "enlarge", "tilt", "light"):
-        figure.get_by_label(name).fill("0" if name != "enlarge" else "1")
+    until(page, "document.querySelector('.widget-view canvas').width === 636")
+    for name, least in {"turn": "0", "enlarge": "1", "tilt": "0", "light": "0"}.items():
+        figure.get_by_label(name).fill(least)
     figure.get_by_label("mirror").uncheck()
 
     def shots():
@@ -234,7 +235,10 @@ def test_chance_keeps_its_bounds(modules):
     assert 0.2 < (degrees == 0).mean() < 0.3
     assert 0.45 < np.mean([view["mirrored"] for view in views]) < 0.55
     assert all(1 <= view["enlarged"] <= 1.1 and 0.8 <= view["contrast"] <= 1.25 for view in views)
-    assert all(abs(tilt) <= 0.2 for view in views for tilt in view["tilts"])
+    for tilts in np.array([view["tilts"] for view in views]).T:
+        assert np.abs(tilts).max() <= 0.2 and tilts.min() < -0.18 and tilts.max() > 0.18
+        assert 0.2 < (tilts == 0).mean() < 0.3
+    assert all(0.45 < np.mean([view[where] for view in views]) < 0.55 for where in ("across", "down"))
     assert all(abs(view["brightness"]) <= math.log(0.6/0.4) + 1e-9 for view in views)
 
 

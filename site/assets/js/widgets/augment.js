@@ -86,16 +86,18 @@ let widgets = 0;
 
 // `values`: the bounds that the lesson starts with, and the pictures' names.
 export default function augment(room, values, addresses) {
-  const bounds = { ...values.bounds }, status = statusLine(), number = widgets++;
-  const views = Array.from({ length: VIEWS }, (_, i) => viewer(`light-${number}-${i}`));
-  const wall = element('div', { class: 'widget-views', role: 'img' }, ...views.map(view => view.frame),
+  const bounds = { ...values.bounds }, status = statusLine(), id = widgets++;
+  const views = Array.from({ length: VIEWS }, (_, i) => viewer(`light-${id}-${i}`));
+  const wall = element('div', { class: 'widget-views', role: 'img', 'aria-label': `${VIEWS} views of the picture` }, ...views.map(view => view.frame),
     svg('svg', { width: 0, height: 0, class: 'widget-filters' }, ...views.map(view => view.filter)));
   let seed = 42;
 
-  function draw() {
+  function place() {
     const next = random(seed);
     for (const view of views) view.show(draws(bounds, next));
-    wall.setAttribute('aria-label', `${VIEWS} views of the picture`);
+  }
+  function draw() {
+    place();
     status.textContent = `${VIEWS} views of one picture: turned by up to ${bounds.turn}°, up to ${bounds.enlarge.toFixed(2)} times as large, `
       + `tilted by up to ${bounds.tilt.toFixed(2)}, light varied by ${Math.round(100*bounds.light)}%`
       + (bounds.mirror ? ', half of them mirrored' : '');
@@ -120,5 +122,5 @@ export default function augment(room, values, addresses) {
       choice('picture', values.pictures.map(each => each.name), load), ownPicture(show, status)),
     status);
   load(0);
-  new ResizeObserver(draw).observe(wall);
+  new ResizeObserver(place).observe(wall);
 }
