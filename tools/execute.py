@@ -4,14 +4,17 @@
     python tools/execute.py 02 A       those whose names begin with 02_ or A_
     python tools/execute.py A_painting this one
     python tools/execute.py --clean    runs nothing, only drops the metadata that editors leave
+    python tools/execute.py --root FOLDER …    those of another course: FOLDER/nbs
 
 Stored outputs must read the same anywhere: tracebacks are cut to their last line, progress bars and the
 script of the quiz are dropped, and an output that names a path, user or host of this machine is refused.
-The card's line "Last verified" is stamped with the date and the versions used; how long the run took, and on how many
-cores, goes into the notebook's metadata, for the instructors' page.
+The card's line "Last verified" is stamped with the date and the versions used; how long the run took, on how many
+cores, and what it was executed from (tools/freshness.py) go into the notebook's metadata.
 """
 
+import argparse
 import getpass
+import json
 import os
 import platform
 import re
@@ -22,20 +25,18 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+import freshness
 import nbformat
+from freshness import label
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbclient.output_widget import OutputWidget
 from nbdev.clean import clean_nb
+from nbformat.v4 import new_code_cell
+from outputs import tidy
 
 ROOT = Path(__file__).resolve().parent.parent
-NBS = ROOT / "nbs"
-LABEL = re.compile(r"^#\|\s*label:\s*(\S+)", re.M)
 STAMP = re.compile(r"(?m)^(>?\s*\*\*Last verified:\*\*).*$")
-STAMPED_PACKAGES = ("fastai", "torch", "torchvision")
-DROPPED_TYPES = ("application/javascript",)
-# A style sheet or an empty progress bar shows nothing.
-NOT_SHOWN = re.compile(r"\s*(<style>.*?</style>\s*)*(<progress.*?</progress>.*)?", re.S)
 
 
 class SilentOutput(OutputWidget):
@@ -46,36 +47,12 @@ class SilentOutput(OutputWidget):
         pass
 
 
-def label(cell):
-    """The cell's `#| label:`, else its id."""
-    found = LABEL.search(cell.source)
-    return found.group(1) if found else cell.id
-
-
 def private_words():
     """Strings that must not stand in a stored output: they would name this machine."""
     words = {str(ROOT), str(Path.home()), sys.prefix, socket.gethostname()}
     if getpass.getuser() != "root":  # "root" is also an everyday word
         words.add(getpass.getuser())
     return {word for word in words if len(word) > 3}
-
-
-def tidy(output):
-    """The output as it is stored, or None where nothing worth storing is left."""
-    if output.output_type == "error":
-        output.traceback = [f"{output.ename}: {output.evalue}"]
-    elif "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
-        return None  # a live widget needs its kernel
-    elif "data" in output:
-        for kind in DROPPED_TYPES:
-            output.data.pop(kind, None)
-        if "text/html" in output.data:
-            output.data.pop("text/markdown", None)  # the same table again
-        if NOT_SHOWN.fullmatch(output.data.get("text/html", "shown")):
-            return None
-        if not output.data:
-            return None
-    return output
 
 
 def check_private(cell, notebook):
@@ -87,10 +64,10 @@ def check_private(cell, notebook):
                          "machine. Print less, or a path relative to the data.")
 
 
-def stamp(nb):
-    """Writes date and versions into the card, the notebook's first cell."""
+def stamp(nb, packages):
+    """Writes the date and the versions of Python and these packages into the card, the notebook's first cell."""
     python = ".".join(platform.python_version_tuple()[:2])
-    versions = ", ".join([f"Python {python}", *(f"{p} {version(p)}" for p in STAMPED_PACKAGES)])
+    versions = ", ".join([f"Python {python}", *(f"{package} {version(package)}" for package in packages)])
     card = nb.cells[0]
     card.source, count = STAMP.subn(rf"\1 {date.today():%Y-%m-%d} with {versions}", card.source)
     return count
@@ -116,21 +93,29 @@ def cores():
     return int(asked) if asked.isdigit() and int(asked) else os.cpu_count()
 
 
-def execute(path):
+def run(nb, root):
+    """Runs a notebook in a fresh kernel and returns what it used of the project: names of modules and of folders."""
+    before, behind = (new_code_cell(source) for source in freshness.listener(root))
+    whole = nbformat.from_dict({**nb, "cells": [before, *nb.cells, behind]})
+    client = NotebookClient(whole, timeout=7200, kernel_name="python3", coalesce_streams=True,
+                            resources={"metadata": {"path": str(root / "nbs")}})
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
+    client.execute()
+    nb.cells = whole.cells[1:-1]
+    return json.loads(whole.cells[-1].outputs[-1].text)
+
+
+def execute(path, root=ROOT):
     """Runs one notebook in a fresh kernel; the file changes only if every cell behaved."""
     nb = nbformat.read(path, as_version=4)
-    if not stamp(nb):
+    if not stamp(nb, freshness.settings(root).get("stamped", ())):
         sys.exit(f"{path.name}: the first cell has no line '**Last verified:**' to stamp.")
     start = time.monotonic()
-    client = NotebookClient(nb, timeout=7200, kernel_name="python3", coalesce_streams=True,
-                            resources={"metadata": {"path": str(NBS)}})
-    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
     try:
-        client.execute()
+        used = run(nb, root)
     except CellExecutionError as error:
         sys.exit(f"{path.name} was not stored, since a cell failed:\n{error}")
     seconds = round(time.monotonic() - start)
-    nb.metadata["atelier"] = {"seconds": seconds, "cores": cores()}
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue
@@ -138,6 +123,7 @@ def execute(path):
             cell.outputs = []
         cell.outputs = [kept for output in cell.outputs if (kept := tidy(output))]
         check_private(cell, path.name)
+    nb.metadata["atelier"] = {"seconds": seconds, "cores": cores(), "run": freshness.record(nb, used, root)}
     store(nb, path)
     print(f"{path.name}: {seconds} s", flush=True)
 
@@ -147,20 +133,27 @@ def is_meant(notebook, prefix):
     return prefix in (notebook.stem.split("_")[0], notebook.stem, notebook.name)
 
 
-def main(prefixes):
-    os.environ.setdefault("ATELIER_WEIGHTS", "atelier")  # the same weights whatever this machine has in its cache
-    notebooks = sorted(NBS.glob("[0-9A-Z]*_*.ipynb"))
-    if prefixes == ["--clean"]:
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", help="such as 02, A or A_painting; all if none is named")
+    parser.add_argument("--clean", action="store_true", help="run nothing, drop the metadata that editors leave")
+    parser.add_argument("--root", type=lambda name: Path(name).resolve(), default=ROOT, help="the course's folder")
+    asked = parser.parse_args()
+    notebooks = sorted((asked.root / "nbs").glob("[0-9A-Z]*_*.ipynb"))
+    if asked.clean:
         for path in notebooks:
             store(nbformat.read(path, as_version=4), path)
         return
-    unknown = [prefix for prefix in prefixes if not any(is_meant(nb, prefix) for nb in notebooks)]
+    # The same data, weights and threads whatever this machine has: numbers depend on them, and the tests use these.
+    for name, value in {**freshness.settings(asked.root).get("environment", {}), "OMP_NUM_THREADS": "1"}.items():
+        os.environ.setdefault(name, value)
+    unknown = [prefix for prefix in asked.notebooks if not any(is_meant(nb, prefix) for nb in notebooks)]
     if unknown:
         sys.exit(f"No notebook {', '.join(unknown)} in nbs/. There are: " + ", ".join(nb.stem for nb in notebooks))
-    chosen = [nb for nb in notebooks if not prefixes or any(is_meant(nb, prefix) for prefix in prefixes)]
-    for notebook in chosen:
-        execute(notebook)
+    for path in notebooks:
+        if not asked.notebooks or any(is_meant(path, prefix) for prefix in asked.notebooks):
+            execute(path, asked.root)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
