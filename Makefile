@@ -19,13 +19,19 @@ define or_say
 endef
 NO_NETWORK := Could not install it: is there a network connection to the package registries?
 
-.PHONY: help present test lab site execute pdf bench lock clean
+.PHONY: help present check test lab site execute pdf bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 present: $(VENV)/.site $(if $(LIVE),$(VENV)/.course) node_modules/.package-lock.json ## Serve deck and site on this machine (PORT=1313; LIVE=1 runs code on slides)
 	@$(PY) tools/present.py --port $(PORT) $(if $(LIVE),--live)
+
+# What fails fast: house rules, stored outputs, library, one build of each course, one deck in a browser.
+CHECKS := house freshness notebooks outputs descent resizing painting reviews data build_failures glossary
+check: $(VENV)/.course node_modules/.dev ## Run what fails fast, and report all of it
+	@$(PY) tools/browser.py
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 $(CHECKS:%=tests/test_%.py) "tests/test_deck.py::test_every_slide_fits_and_can_be_read[gradient-descent]"
 
 test: $(VENV)/.course node_modules/.dev ## Run all tests
 	@$(PY) tools/browser.py

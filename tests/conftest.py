@@ -7,9 +7,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-# Lessons begin with the same weights whatever this machine has in torchvision's cache.
-os.environ.setdefault("ATELIER_WEIGHTS", "atelier")
-
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("[0-9A-Z]*_*.ipynb"))
 

@@ -57,7 +57,7 @@ def test_the_copy_is_fresh(lesson):
 
 
 def test_an_argument_that_changed(lesson):
-    """The learning rate's neighbour: fine_tune(2), which slide and lesson show with its table."""
+    """In fine_tune(2), which slide and lesson show with its table."""
     edit(lesson, lambda nb: replace_source(nb, "fine-tune", "fine_tune(2)", "fine_tune(3)"))
     assert re.fullmatch(r"cell \d+ \(label 'fine-tune'\): its code is not what ran", *changes(lesson))
 

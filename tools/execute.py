@@ -144,9 +144,7 @@ def main():
         for path in notebooks:
             store(nbformat.read(path, as_version=4), path)
         return
-    # The same data, weights and threads whatever this machine has: numbers depend on them, and the tests use these.
-    for name, value in {**freshness.settings(asked.root).get("environment", {}), "OMP_NUM_THREADS": "1"}.items():
-        os.environ.setdefault(name, value)
+    freshness.set_environment(asked.root)
     unknown = [prefix for prefix in asked.notebooks if not any(is_meant(nb, prefix) for nb in notebooks)]
     if unknown:
         sys.exit(f"No notebook {', '.join(unknown)} in nbs/. There are: " + ", ".join(nb.stem for nb in notebooks))

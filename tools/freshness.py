@@ -91,6 +91,12 @@ def settings(root=ROOT):
     return tomllib.loads(file.read_text(encoding="utf-8"))["tool"].get("atelier", {}) if file.exists() else {}
 
 
+def set_environment(root=ROOT):
+    """Sets what the stored numbers belong to, unless it is set: the course's data and weights, and one thread."""
+    for name, value in {**settings(root).get("environment", {}), "OMP_NUM_THREADS": "1"}.items():
+        os.environ.setdefault(name, value)
+
+
 # In the kernel.
 
 def listen():
