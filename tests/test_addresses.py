@@ -103,7 +103,7 @@ def test_without_an_address_nothing_is_made_up(public):
     for file in [*pages(public), public / "404.html"]:
         found = metas(file)
         assert not found["canonical"] and "og:url" not in found and "og:image" not in found, file.name
-        assert "atelier.example" not in file.read_text(encoding="utf-8"), file.name
+        assert "course.example" not in file.read_text(encoding="utf-8"), file.name
 
 
 @pytest.mark.parametrize("environment, complaint", [

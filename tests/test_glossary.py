@@ -9,7 +9,7 @@ from conftest import NOTEBOOKS, ROOT
 from site_tools import chromium, served
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
-ENTRIES = yaml.safe_load((ROOT / "site/data/glossary.yaml").read_text(encoding="utf-8"))
+ENTRIES = yaml.safe_load((ROOT / "site/course/glossary.yaml").read_text(encoding="utf-8"))
 # Where no word is linked: code, headings, other links, the card, the quiz.
 QUIET = "code, pre, h1, h2, h3, h4, .card, .quiz, .cell, .solution, .contents, table"
 
