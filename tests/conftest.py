@@ -39,6 +39,12 @@ def copy_of_project(tmp_path):
     return copy
 
 
+@pytest.fixture
+def course(tmp_path):
+    """A copy of the tiny course of tests/course/, to be broken."""
+    return shutil.copytree(ROOT / "tests" / "course", tmp_path / "course")
+
+
 @pytest.fixture(scope="session")
 def public(tmp_path_factory):
     """The site as built from the project, with its search index."""
