@@ -96,7 +96,7 @@ CELLS = [
     (code("gone", outputs=['{"files": ["gone.png"]}\n']), None),
     (code("unlisted", outputs=['{"files": "die.svg"}\n']), None),
     (code("blind", outputs=[shown("image/png", PNG)]), r'it draws a picture but has no "#\| fig-alt:" line'),
-    (code("torn", options="#| fig-alt: A point\n", outputs=[shown("image/png", PNG[:9])]), "its picture cannot be read"),
+    (code("torn", options="#| fig-alt: A dot\n", outputs=[shown("image/png", PNG[:9])]), "its picture cannot be read"),
     (new_code_cell("#| label: a\n#| fig-alt: 'open\n1"), r'its "#\|" lines cannot be read'),
     (new_code_cell("#| export\n2"), r'its "#\|" lines are no mapping'),
     widget("roll-values", 'no cell with the label "roll-values"'),
@@ -166,6 +166,7 @@ REST = [
      "content/_index.md: links to /gone, which is not a page"),
     ("content/_index.md", None, 'content/_index.md: result: .* has no cell with the label "gone"'),
     ("hugo.toml", None, 'hugo.toml: the menu "footer" names /gone, which is not a page'),
+    ("hugo.toml", None, "hugo.toml: nothing is mounted as assets/images/favicon.svg"),
 ]
 SETTINGS = [
     ("HUGO_PARAMS_REPOSITORY", "https://example.org/a", 'hugo.toml: repository = "https://example.org/a"; .* or none'),
@@ -213,7 +214,8 @@ def mistakes():
         if content:
             files[path] = content
         said.append(("", complaint))
-    files["hugo.toml"] = (COURSE / "hugo.toml").read_text(encoding="utf-8").replace("/teaching", "/gone")
+    settings = (COURSE / "hugo.toml").read_text(encoding="utf-8")
+    files["hugo.toml"] = settings.replace("/teaching", "/gone").replace("images/favicon", "images/gone")
     said += [("", complaint) for *_, complaint in SETTINGS]
     return files, said
 
