@@ -104,3 +104,16 @@ def test_code_is_coloured_as_its_kernel_says(course, language, colours):
     block = re.search(r'<div class="highlight">.*?</div>', lesson, re.S).group()
     assert f'class="language-{language or "text"}"' in block
     assert ("<span class=\"kn\">from</span>" in block) is (language == "python")
+
+
+def test_every_word_of_a_template_is_in_the_list_and_used():
+    """A word that is missing would be shown as nothing at all."""
+    known = tomllib.loads((ROOT / "site/i18n/en.toml").read_text(encoding="utf-8"))
+    used = set()
+    for file in engine_files():
+        if file.suffix in (".html", ".gotmpl", ".xml"):
+            text = file.read_text(encoding="utf-8")
+            used |= set(re.findall(r'\bT "(\w+)"', text))
+            for words in re.findall(r"\bT \(cond [^)]*\)", text):
+                used |= set(re.findall(r'"(\w+)"', words))
+    assert used == set(known)
