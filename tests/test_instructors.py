@@ -4,16 +4,15 @@ import re
 
 import html5lib
 import nbformat
-import pytest
 from conftest import NOTEBOOKS, ROOT, read
 from site_tools import build
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 
 
-def rows(public, label):
+def rows(public, label, name="instructors"):
     """The tables with that label on the page: each a list of rows of texts."""
-    page = html5lib.parse((public / "instructors.html").read_text(encoding="utf-8"))
+    page = html5lib.parse((public / f"{name}.html").read_text(encoding="utf-8"))
     return [[[" ".join("".join(cell.itertext()).split()) for cell in row if cell.tag == XHTML + "td"]
              for row in box.iter(XHTML + "tr")][1:]
             for box in page.iter(XHTML + "div") if box.get("aria-label") == label]
@@ -49,33 +48,12 @@ def test_running_times_are_those_of_the_notebooks(public):
         assert (row[2] == "not yet measured") == (measured is None), path.stem
 
 
-@pytest.fixture
-def project(copy_of_project):
-    copy = copy_of_project("site", "slides", "nbs", "data")
-    (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
-    return copy
-
-
-def test_a_recorded_time_is_shown(project):
-    for name, seconds in (("01_classifier", 83), ("02_datablock", 192)):
-        notebook = read(project / f"nbs/{name}.ipynb")
-        notebook.metadata["atelier"] = {"seconds": seconds, "cores": 2}
-        nbformat.write(notebook, project / f"nbs/{name}.ipynb")
-    run = build(project, project / "public")
+def test_a_recorded_time_is_shown(course):
+    for name, measured in (("01_dice", {"seconds": 83, "cores": 2}), ("02_coins", {"seconds": 192, "cores": 1})):
+        notebook = read(course / f"nbs/{name}.ipynb")
+        notebook.metadata["atelier"] |= measured
+        nbformat.write(notebook, course / f"nbs/{name}.ipynb")
+    run = build(ROOT, course / "public", course)
     assert run.returncode == 0, run.stdout
-    table, = rows(project / "public", "Times of the notebooks")
-    assert [row[2] for row in table[:2]] == ["83 s, 2 cores", "3.2 min, 2 cores"]
-
-
-@pytest.mark.parametrize("row, complaint", [
-    ('- {lesson: "77"}', 'no notebook "77"'),
-    ('- {lesson: "01", exercises: [exercise-eror]}', 'no cell with the label "exercise-eror"'),
-    ("- {deck: fastay}", "fastay.*has no minutes"),
-    ("- {pause: Lunch}", "Lunch.*has no minutes"),
-])
-def test_mistake_in_a_timetable(project, row, complaint):
-    page = project / "site/content/instructors.md"
-    text = "---\ntitle: For instructors\n---\n\n{{< schedule >}}\n" + row + "\n{{< /schedule >}}\n"
-    page.write_text(text, encoding="utf-8")
-    run = build(project, project / "public")
-    assert run.returncode and re.search(rf"instructors\.md:5.*{complaint}", run.stdout), run.stdout
+    table, = rows(course / "public", "Times of the notebooks", "teaching")
+    assert [row[2] for row in table] == ["83 s, 2 cores", "3.2 min, 1 core"]

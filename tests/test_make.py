@@ -116,7 +116,7 @@ def test_presented_pages_reload_under_their_policy():
 
 
 def test_saving_a_slide_or_a_notebook_reloads_the_page_and_the_port_is_free_again(copy_of_project):
-    copy = copy_of_project("site", "slides", "nbs", "data", "tools")
+    copy = copy_of_project("hugo.toml", "site", "slides", "nbs", "data", "tools")
     (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
     with free_pair() as taken:
         port = taken.getsockname()[1] + 1

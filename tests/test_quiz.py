@@ -3,23 +3,17 @@
 import json
 
 import pytest
-from conftest import ROOT
-from site_tools import chromium, served, violations, watch
+from site_tools import COURSE, violations, watch
 
-LESSON = "02_datablock"
-QUESTIONS = json.loads((ROOT / "nbs/quiz/02.json").read_text(encoding="utf-8"))
+LESSON = "01_dice"
+QUESTIONS = json.loads((COURSE / "nbs/quiz/01.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
-def context():
-    with chromium() as running:
-        yield running.new_context()
-
-
-@pytest.fixture(scope="module")
-def home(public):
-    with served(public) as address:
-        yield address
+def context(browser):
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
 def answers(page, number):
@@ -40,10 +34,10 @@ def score(page):
     return page.locator(".quiz-score [role=status]").text_content()
 
 
-def test_first_answers_count_and_are_kept(context, home):
+def test_first_answers_count_and_are_kept(context, small_home):
     page = context.new_page()
-    errors, _ = watch(page, home)
-    page.goto(f"{home}/lessons/{LESSON}.html")
+    errors, _ = watch(page, small_home)
+    page.goto(f"{small_home}/lessons/{LESSON}.html")
     again = page.get_by_role("button", name="Start over")
     assert score(page) == "" and not again.is_visible()
     answers(page, 0).nth(positions(0, False)[0]).press("Enter")  # wrong, by keyboard
@@ -59,22 +53,22 @@ def test_first_answers_count_and_are_kept(context, home):
     assert score(page) == total
     solve(page, 0)
     assert score(page) == total, "a question that is answered stays so"
-    page.goto(f"{home}/lessons/index.html")
+    page.goto(f"{small_home}/lessons/index.html")
     assert page.locator(".quiz-mark:visible").all_text_contents() == [f"Quiz: {total[:-1]}"]
-    page.goto(f"{home}/lessons/{LESSON}.html")
+    page.goto(f"{small_home}/lessons/{LESSON}.html")
     again.click()
     assert score(page) == "" and page.locator(".answer[open]").count() == 0 and not again.is_visible()
     page.reload()
     assert score(page) == ""
-    page.goto(f"{home}/lessons/index.html")
+    page.goto(f"{small_home}/lessons/index.html")
     assert page.locator(".quiz-mark:visible").count() == 0 and not errors
 
 
-def test_a_question_with_several_answers_wants_all_of_them(context, home):
+def test_a_question_with_several_answers_wants_all_of_them(context, small_home):
     number = next(i for i, question in enumerate(QUESTIONS) if question["type"] == "many_choice")
     right = positions(number, True)
     page = context.new_page()
-    page.goto(f"{home}/lessons/{LESSON}.html")
+    page.goto(f"{small_home}/lessons/{LESSON}.html")
     answers(page, number).nth(right[0]).click()
     assert score(page) == "", "one right answer of several decides nothing"
     page.reload()  # in the middle
@@ -87,15 +81,15 @@ def test_a_question_with_several_answers_wants_all_of_them(context, home):
     assert score(page).startswith("0 of 1 "), "a wrong one before the last right one"
 
 
-def test_where_nothing_can_be_stored_or_run_the_quiz_still_works(context, home):
+def test_where_nothing_can_be_stored_or_run_the_quiz_still_works(context, small_home):
     """Storage that refuses, as in private windows; what an older page stored; and no JavaScript at all."""
     page = context.new_page()
-    errors, _ = watch(page, home)
-    page.goto(f"{home}/lessons/{LESSON}.html")
-    page.evaluate("localStorage.setItem('atelier-quiz', JSON.stringify({'02_datablock': {opened: [[0]]}}))")
+    errors, _ = watch(page, small_home)
+    page.goto(f"{small_home}/lessons/{LESSON}.html")
+    page.evaluate("localStorage.setItem('chances-quiz', JSON.stringify({'01_dice': {opened: [[0]]}}))")
     page.reload()
     assert score(page) == "", "a score of another number of questions is forgotten"
-    page.evaluate("localStorage.setItem('atelier-quiz', 'no JSON')")
+    page.evaluate("localStorage.setItem('chances-quiz', 'no JSON')")
     page.reload()
     refuse = "{get() { throw new DOMException('no', 'SecurityError') }}"
     page.add_init_script(f"Object.defineProperty(window, 'localStorage', {refuse})")
@@ -103,7 +97,7 @@ def test_where_nothing_can_be_stored_or_run_the_quiz_still_works(context, home):
     solve(page, 0)
     assert score(page).startswith("1 of 1 ") and not errors
     scriptless = context.browser.new_context(java_script_enabled=False).new_page()
-    scriptless.goto(f"{home}/lessons/{LESSON}.html")
+    scriptless.goto(f"{small_home}/lessons/{LESSON}.html")
     assert not scriptless.get_by_role("button", name="Start over").is_visible()
     scriptless.locator(".answer > summary").first.click()
     assert scriptless.locator(".answer > p").first.is_visible()

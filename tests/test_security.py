@@ -5,26 +5,16 @@ import re
 
 import pytest
 from conftest import ROOT
-from site_tools import build, chromium, served, until
+from site_tools import build, until
 
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
 HASHED = re.compile(r"(^|[._])[0-9a-f]{14,64}\.\w+$")  # Hugo's own hashes drop zeros at their beginning
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture(params=["http", "file"])
-def home(request, public):
+def place(request, public, home):
     """The site on a server, and as a folder."""
-    if request.param == "file":
-        yield public.as_uri()
-    else:
-        with served(public) as address:
-            yield address
+    return home if request.param == "http" else public.as_uri()
 
 
 def listened(browser):
@@ -47,38 +37,36 @@ def test_every_page_has_the_policy_before_it_loads_anything(public):
         assert re.search(r'<meta name="?referrer"? content="?no-referrer', head), file.name
 
 
-def test_a_page_and_a_build_may_ask_for_more(copy_of_project):
-    copy = copy_of_project("site", "slides", "nbs", "data", "CHANGELOG.md")
-    (copy / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
+def test_a_page_and_a_build_may_ask_for_more(course):
     policy = """policy: {script-src: "'wasm-unsafe-eval'", worker-src: "'self'"}"""
-    (copy / "site/content/extra.md").write_text(f"---\ntitle: Extra\n{policy}\n---\n", encoding="utf-8")
-    run = build(copy, copy / "public", HUGO_PARAMS_CONNECT="http://127.0.0.1:8888")
+    (course / "content/extra.md").write_text(f"---\ntitle: Extra\n{policy}\n---\n", encoding="utf-8")
+    run = build(ROOT, course / "public", course, HUGO_PARAMS_CONNECT="http://127.0.0.1:8888")
     assert run.returncode == 0, run.stdout
-    extra, other = (html.unescape((copy / "public" / name).read_text(encoding="utf-8"))
+    extra, other = (html.unescape((course / "public" / name).read_text(encoding="utf-8"))
                     for name in ("extra.html", "index.html"))
     assert "script-src 'self' 'wasm-unsafe-eval';" in extra and "worker-src 'self'" in extra
     assert "script-src 'self';" in other and "worker-src" not in other
     assert "connect-src 'self' http://127.0.0.1:8888;" in extra and "connect-src 'self' http://127.0.0.1:8888;" in other
 
 
-def test_no_page_breaks_its_policy(home, public, browser):
+def test_no_page_breaks_its_policy(place, public, browser):
     context, errors = listened(browser)
     page = context.new_page()
     for file in sorted(public.rglob("*.html")):
-        if file.name == "404.html" and home.startswith("file:"):
+        if file.name == "404.html" and place.startswith("file:"):
             continue  # its links begin at a server's root
-        page.goto(f"{home}/{file.relative_to(public)}", wait_until="load")
+        page.goto(f"{place}/{file.relative_to(public)}", wait_until="load")
         assert page.evaluate("getComputedStyle(document.body).fontFamily").startswith("Newsreader"), file.name
         assert page.evaluate("document.fonts.ready.then(() => [...document.fonts].some(f => f.status === 'loaded'))")
         assert not errors, (file.name, errors)
     context.close()
 
 
-def test_an_injected_script_or_style_is_blocked(home, browser):
+def test_an_injected_script_or_style_is_blocked(place, browser):
     context, errors = listened(browser)
     page = context.new_page()
     for address in ("index.html", "slides/fastai.html"):
-        page.goto(f"{home}/{address}", wait_until="load")
+        page.goto(f"{place}/{address}", wait_until="load")
         broken = page.evaluate("""async () => {
             const seen = [];
             addEventListener('securitypolicyviolation', event => seen.push(event.effectiveDirective));
@@ -100,11 +88,11 @@ def test_an_injected_script_or_style_is_blocked(home, browser):
 
 
 @pytest.mark.parametrize("deck", DECKS)
-def test_the_speakers_view_and_the_print_keep_to_the_policy(home, browser, deck):
+def test_the_speakers_view_and_the_print_keep_to_the_policy(place, browser, deck):
     """The view shows the notes of the slide, follows it, and turns it; the pages of the PDF have the slide's size."""
     context, errors = listened(browser)
     page = context.new_page()
-    page.goto(f"{home}/slides/{deck}.html")
+    page.goto(f"{place}/slides/{deck}.html")
     page.wait_for_selector(".reveal.ready")
     with context.expect_page() as opened:
         page.keyboard.press("s")
@@ -122,7 +110,7 @@ def test_the_speakers_view_and_the_print_keep_to_the_policy(home, browser, deck)
     until(page, "before => Reveal.getSlidePastCount() !== before || Reveal.availableFragments().next",
           before)
     view.close()
-    page.goto(f"{home}/slides/{deck}.html?print-pdf")
+    page.goto(f"{place}/slides/{deck}.html?print-pdf")
     page.wait_for_selector(".pdf-page")
     assert page.evaluate("document.querySelectorAll('style').length") >= 2
     assert page.evaluate("[...document.querySelectorAll('style')].every(style => style.sheet?.cssRules.length > 0)")

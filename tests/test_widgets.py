@@ -5,6 +5,7 @@ import json
 import math
 import random
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -37,9 +38,12 @@ def printed(lesson, label):
 
 
 @pytest.fixture(scope="module")
-def modules(browser):
-    """A page that can import the scripts one by one, as they stand in site/assets/js."""
-    with served(ROOT / "site/assets/js") as address:
+def modules(browser, tmp_path_factory):
+    """A page that can import the scripts one by one: the course's, beside what the engine has for all widgets."""
+    folder = tmp_path_factory.mktemp("scripts")
+    for assets in ("site/assets/js", "site/course/assets/js"):
+        shutil.copytree(ROOT / assets, folder, dirs_exist_ok=True)
+    with served(folder) as address:
         page = browser.new_page()
         page.goto(f"{address}/widgets/")
         yield page

@@ -1,6 +1,6 @@
 /* Keeps score of the quizzes in this browser: what was answered rightly at the first try. Lists of lessons show it as a mark.
    Of each question it stores which answers were opened, in their order, until that decides it. */
-const stored = 'atelier-quiz';
+const stored = `${COURSE}-quiz`;  // COURSE is the `id` in the course's hugo.toml
 
 const read = () => { try { return JSON.parse(localStorage.getItem(stored)) || {}; } catch { return {}; } };
 const write = scores => { try { localStorage.setItem(stored, JSON.stringify(scores)); } catch { /* private windows keep nothing */ } };

@@ -1,6 +1,6 @@
 /* Light or dark: the reader's choice if one was made, else what the system says. Runs before the page is drawn. */
 const root = document.documentElement;
-const stored = 'atelier-theme';
+const stored = `${COURSE}-theme`;  // COURSE is the `id` in the course's hugo.toml
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 
 const read = () => { try { return localStorage.getItem(stored); } catch { return null; } };

@@ -29,8 +29,12 @@ class Notebook {
     for (const listener of this.listeners) listener();
   }
 
+  async content() {
+    return (await this.managers.contents.get(this.path, { type: 'notebook', format: 'json', content: true })).content;
+  }
+
   async cells() {
-    const { content } = await this.managers.contents.get(this.path, { type: 'notebook', format: 'json', content: true });
+    const content = await this.content();
     return content.cells.filter(cell => cell.cell_type === 'code').map(tidy);
   }
 
@@ -56,8 +60,9 @@ class Notebook {
       await sessions.refreshRunning();
       const model = await sessions.findByPath(this.path);
       this.say('starting');
+      const { kernelspec } = (await this.content()).metadata;
       this.session = model ? sessions.connectTo({ model }) : await sessions.startNew(
-        { path: this.path, name: this.path, type: 'notebook', kernel: { name: 'python3' } });
+        { path: this.path, name: this.path, type: 'notebook', kernel: { name: kernelspec.name } });
       this.session.statusChanged.connect((_, status) => {
         if (/restarting|dead/.test(status)) this.ran = [];
         this.say(status === 'unknown' ? 'starting' : status);
