@@ -12,6 +12,7 @@ NB ?=
 PORT ?= 1313
 ADDRESS ?=
 LIVE ?=
+WORKERS ?= 3
 
 # A failed step says one sentence; the details are in the log.
 define or_say
@@ -33,10 +34,11 @@ check: $(VENV)/.course node_modules/.dev ## Run what fails fast, and report all 
 	@$(PY) tools/browser.py
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 $(CHECKS:%=tests/test_%.py) "tests/test_deck.py::test_every_slide_fits_and_can_be_read[gradient-descent]"
 
-test: $(VENV)/.course node_modules/.dev ## Run all tests
+test: $(VENV)/.course node_modules/.dev ## Run all tests (WORKERS=3 at once, each with up to 2 GB)
 	@$(PY) tools/browser.py
-	@# In order of their names, since xdist would put the files with few but long tests last.
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env tests nbs
+	@# A worker more than the two cores that this is made for: some wait for a browser or a server. What goes together and
+	@# what begins, tests/conftest.py says.
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --nbval-lax --nbval-current-env tests nbs
 
 lab: $(VENV)/.course ## Open the lessons in JupyterLab
 	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container
@@ -49,7 +51,7 @@ site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/
 execute: $(VENV)/.course ## Run notebooks and store their outputs (NB=02, or all)
 	@$(PY) tools/execute.py $(NB)
 
-pdf: $(VENV)/.pdf site ## Print the decks and the handout to build/*.pdf
+pdf: $(VENV)/.pdf node_modules/.package-lock.json ## Print the decks and the handout to build/*.pdf
 	@$(PY) tools/browser.py
 	@$(PY) tools/pdf.py
 
@@ -82,6 +84,7 @@ $(VENV)/.site: requirements/site.txt | $(PY)
 	@touch $@
 
 $(VENV)/.pdf: requirements/pdf.txt $(VENV)/.site
+	@mkdir -p build
 	@echo "Installing the browser driver …"
 	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r $< >$(LOG) 2>&1 $(call or_say,$(NO_NETWORK))
 	@touch $@

@@ -296,10 +296,3 @@ def command(server, dest, *more):
     """The command line that asks two museums of this server for Monet's paintings."""
     addresses = [f"--museum={name}={server.address}/{name}" for name in ("met", "cleveland")]
     return [sys.executable, "-m", "atelier.museums", "Claude Monet", "--dest", str(dest), *addresses, *more]
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)

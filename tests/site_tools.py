@@ -11,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -56,6 +58,12 @@ def served(folder, handler=Quiet):
         server.server_close()
 
 
+def first_port():
+    """Where a server of this worker may begin to look for a free port: below those that the system gives away at any
+    moment, and apart from where other workers look."""
+    return 20_000 + 100*int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 @contextlib.contextmanager
 def presenting(port, *options, root=ROOT):
     """tools/present.py of a project folder as a process, ended by Ctrl-C; `said` is what it printed until it served."""
@@ -73,6 +81,17 @@ def presenting(port, *options, root=ROOT):
             os.killpg(server.pid, signal.SIGINT)
         server.wait(40)
         server.stdout.close()
+
+
+def listening(*processes):
+    """The addresses, host and port, on which processes and their children listen. A system
+    that shows them to root alone, as macOS does, skips the test."""
+    family = {child for process in processes for child in (process, *process.children(recursive=True))}
+    try:
+        found = [each for process in family for each in process.net_connections("inet")]
+    except psutil.AccessDenied:
+        pytest.skip("this system shows the sockets of processes to root only")
+    return {tuple(each.laddr) for each in found if each.status == psutil.CONN_LISTEN}
 
 
 @contextlib.contextmanager
@@ -105,20 +124,28 @@ def until(page, script, argument=None, seconds=30):
     raise AssertionError(f"waited {seconds} s in vain for {script}: {said!r}")
 
 
+def photograph(page, name, **options):
+    """Keeps a picture of the page in build/screens/, where SCREENS=1 asks for pictures to look at."""
+    if os.environ.get("SCREENS"):
+        file = ROOT / "build" / "screens" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=file, **options)
+
+
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-AXE_RUN = """async where => {
-  const found = await axe.run(where || document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-  });
+AXE_RUN = """async ([where, rules]) => {
+  const found = await axe.run(where || document, {runOnly: rules
+    || ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']});
   return found.violations.flatMap(v => v.nodes.slice(0, 3).map(n => `${v.id}: ${n.target} ${n.failureSummary}`));
 }"""
 
 
-def violations(page, where=None):
-    """What axe-core finds against WCAG 2.2 AA and good practice on a page, or in what a selector names first."""
+def violations(page, where=None, rules=None):
+    """What axe-core finds against WCAG 2.2 AA and good practice on a page, or in what a selector names first; or only
+    against the rules named."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    return page.evaluate(AXE_RUN, where)
+    return page.evaluate(AXE_RUN, [where, rules])
 
 
 def watch(page, home):

@@ -31,7 +31,7 @@ def demo(browser, home):
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.errors, page.strangers = watch(page, home)
-    page.goto(f"{home}/demo.html", wait_until="networkidle")
+    page.goto(f"{home}/demo.html", wait_until="load")
     yield page
     assert not page.errors and not page.strangers, (page.errors, page.strangers)
     context.close()
@@ -115,14 +115,14 @@ def compare(page, session, files):
 
 
 def test_the_page_agrees_with_python_on_painted_pictures(demo, session):
-    same, apart = compare(demo, session, PAINTED[:50] + PAINTED[-50:])
-    assert same >= 0.98 and np.median(apart) < 0.01
+    same, apart = compare(demo, session, PAINTED[:10] + PAINTED[-10:])
+    assert same == 1 and np.median(apart) < 0.01
 
 
 def test_the_page_agrees_with_python_on_real_paintings(demo, session, real):
-    files = [sorted(get_image_files(real / "painters" / painter))[:50] for painter in ("monet", "vangogh")]
+    files = [sorted(get_image_files(real / "painters" / painter))[:10] for painter in ("monet", "vangogh")]
     same, apart = compare(demo, session, [*files[0], *files[1]])
-    assert same >= 0.98 and np.median(apart) < 0.05
+    assert same >= 0.95 and np.median(apart) < 0.05
 
 
 def test_it_looked_where_python_looks(demo, session):

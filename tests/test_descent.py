@@ -137,9 +137,3 @@ def test_bad_steps_and_rates():
 def test_fit_refuses_parameters_without_gradients():
     with pytest.raises(ValueError, match="requires_grad_"):
         fit(None, [torch.zeros(3)], mse, [], lr=0.1, epochs=1)
-
-
-def test_library_stays_small():
-    import atelier.descent
-    with open(atelier.descent.__file__) as file:
-        assert len(file.readlines()) <= 150

@@ -10,21 +10,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
 from conftest import ROOT
-from site_tools import chromium, presenting, until, violations
+from site_tools import first_port, listening, presenting, until, violations
 from test_deck import OVERFLOW
 
 DECK = "slides/gradient-descent.html"
 AWAY = "Jupyter does not answer"
-
-
-def port_of_no_one():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Live:
@@ -55,25 +50,31 @@ class Live:
     def processes(self):
         return psutil.Process(self.server.pid).children(recursive=True)
 
+    def pages(self):
+        """The folder that Hugo builds the served pages into."""
+        command = next(c for p in self.processes() if "--destination" in (c := p.cmdline()))
+        return Path(command[command.index("--destination") + 1])
+
     def jupyter(self):
         return next(p for p in self.processes() if any(part.endswith("live.py") for part in p.cmdline()))
 
 
 @pytest.fixture(scope="module")
 def live():
-    with presenting(port_of_no_one(), "--live") as server:
+    begun = time.time()
+    with presenting(first_port(), "--live") as server:
+        server.begun = begun
         yield Live(server)
 
 
 @pytest.fixture
-def page(live):
+def page(live, browser):
     """The deck, open."""
-    with chromium() as running:
-        page = running.new_page(viewport={"width": 1280, "height": 720})
-        page.set_default_timeout(120_000)  # the first cell imports fastai
-        page.goto(live.site + DECK)
-        page.wait_for_selector(".reveal.ready")
-        yield page
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.set_default_timeout(120_000)  # the first cell imports fastai
+    page.goto(live.site + DECK)
+    page.wait_for_selector(".reveal.ready")
+    return page
 
 
 def slide_of(page, label):
@@ -203,18 +204,22 @@ def test_jupyter_wants_the_token_and_the_deck_s_origin(live):
         assert live.ask(channels + token, **socket_headers, Origin=origin)[0] == answer, (token == live.token, origin)
 
 
-def test_the_token_is_in_no_file_of_the_site(live):
+def test_the_token_stays_out_of_the_project_and_is_read_by_its_owner_alone(live):
+    """No file of the project that was written since the start holds it, and where the pages lie nobody else looks."""
     with urllib.request.urlopen(live.site + DECK, timeout=10) as reply:
         assert live.token in reply.read().decode()
-    for file in (ROOT / "site/public").rglob("*.html"):
-        assert live.token not in file.read_text(encoding="utf-8"), file
+    new = [file for folder in ("site", "build", "nbs", "slides") for file in (ROOT / folder).rglob("*")
+           if file.is_file() and file.stat().st_mtime >= live.server.begun]
+    assert ROOT / "build/jupyter.log" in new
+    assert not [file for file in new if live.token.encode() in file.read_bytes()]
+    assert live.pages().stat().st_mode & 0o077 == 0
 
 
 def test_everything_listens_on_the_loopback_alone(live):
     live.kernel()
-    listening = [c.laddr for p in live.processes() for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert len(listening) >= 7, "Hugo, Jupyter, and the five sockets of a kernel"
-    assert {address.ip for address in listening} == {"127.0.0.1"}
+    found = listening(psutil.Process(live.server.pid))
+    assert len(found) >= 7, "Hugo, Jupyter, and the five sockets of a kernel"
+    assert {host for host, _ in found} == {"127.0.0.1"}
 
 
 def test_without_jupyter_the_slide_stays_readable_until_it_is_back(live, page):
@@ -245,17 +250,17 @@ def test_ctrl_c_leaves_no_process_behind():
             taken.listen()
         except OSError:
             pass  # somebody else holds it
-        with presenting(port_of_no_one(), "--live") as server:
+        with presenting(first_port(), "--live") as server:
             live = Live(server)
             assert live.port != 8888
             live.kernel()
-            processes = live.processes()
+            processes, pages = live.processes(), live.pages()
             assert len(processes) >= 3, "Hugo, Jupyter, a kernel"
             os.killpg(server.pid, signal.SIGINT)
             server.wait(40)
             assert server.returncode == 0
     _, alive = psutil.wait_procs(processes, timeout=10)
-    assert not alive
+    assert not alive and not pages.exists()
 
 
 def test_missing_jupyter_is_one_sentence():

@@ -152,16 +152,15 @@ def test_retry_after_is_obeyed_by_the_whole_museum(museum, tmp_path):
 def test_retry_after_reads_numbers_and_dates():
     from email.utils import formatdate
     assert retry_after("7") == 7 and retry_after("") == retry_after("soon") == retry_after("-3") == 0
-    assert 3 < retry_after(formatdate(time.time() + 5, usegmt=True)) <= 5
+    assert 500 < retry_after(formatdate(time.time() + 600, usegmt=True)) <= 600
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
 def test_gap_between_requests(museum, tmp_path):
     server = museum(*[exhibit(number, "met") for number in range(4)])
-    slow = [museums.replace(museum, gap=0.1) for museum in server.museums("met")]
+    slow, start = [museums.replace(museum, gap=0.1) for museum in server.museums("met")], time.monotonic()
     search_paintings("Claude Monet", slow, manners=HASTY)
-    moments = sorted(server.times)
-    assert min(later - earlier for earlier, later in pairwise(moments)) > 0.07
+    assert time.monotonic() - start >= 0.1*(len(server.times) - 1)
 
 
 def test_a_museum_that_always_fails_is_left_alone(museum, capsys, tmp_path):

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from conftest import ROOT
-from site_tools import chromium, served, until, watch
+from site_tools import photograph, until, watch
 
 DECK = "slides/gradient-descent.html"
 INK = """() => {
@@ -15,14 +14,13 @@ INK = """() => {
 
 
 @pytest.fixture
-def page(public):
-    with served(public) as home, chromium() as running:
-        page = running.new_page(viewport={"width": 1280, "height": 720})
-        errors, strangers = watch(page, home)
-        page.goto(f"{home}/{DECK}")
-        page.wait_for_selector(".reveal.ready")
-        yield page
-        assert not errors and not strangers
+def page(browser, home):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    errors, strangers = watch(page, home)
+    page.goto(f"{home}/{DECK}")
+    page.wait_for_selector(".reveal.ready")
+    yield page
+    assert not errors and not strangers
 
 
 def drag(page, *places):
@@ -117,16 +115,12 @@ def test_the_speaker_s_view_counts_down(page):
         .reduce((sum, slide) => sum + Number(slide.dataset.timing), 0)""")
     hours, minutes, rest = (int(n) for n in re.findall(r"\d+", pacing.inner_text()))
     assert seconds - 30 < 3600*hours + 60*minutes + rest <= seconds
-    screens = ROOT / "build" / "screens"
-    screens.mkdir(parents=True, exist_ok=True)
     speaker.set_viewport_size({"width": 1280, "height": 720})
-    speaker.screenshot(path=screens / "speaker.png")
-    speaker.close()
+    photograph(speaker, "speaker")
 
 
-def test_neither_pen_nor_pointer_is_printed(public):
-    with chromium() as running:
-        page = running.new_page()
-        page.goto((public / DECK).as_uri() + "?print-pdf")
-        page.wait_for_selector(".pdf-page")
-        assert not page.locator(".pen, .pointer").count()
+def test_neither_pen_nor_pointer_is_printed(browser, public):
+    page = browser.new_page()
+    page.goto((public / DECK).as_uri() + "?print-pdf")
+    page.wait_for_selector(".pdf-page")
+    assert not page.locator(".pen, .pointer").count()

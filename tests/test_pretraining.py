@@ -1,10 +1,10 @@
 """The pretraining: what is painted and asked, and that a run that was killed ends where an undisturbed one ends."""
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from conftest import ROOT
 from safetensors.torch import load_file
 
 from atelier import pretraining
+from atelier.datasets import CLASSES
 from atelier.pretraining import ANSWERS, colours, crops, picture, rate, texture
 
 
@@ -25,9 +26,8 @@ def test_a_picture_and_its_labels_are_always_the_same():
     assert all(0 <= label < ANSWERS[name] for label, name in zip(labels, ("painter", "subject", "mood"), strict=True))
 
 
-def test_at_least_two_hundred_painters_none_of_them_in_the_lessons():
-    assert pretraining.PAINTERS >= 200
-    assert pretraining.FIRST_SEED > 1_000_000  # the lessons' pictures have seeds below 2000
+def test_no_picture_of_the_lessons_is_painted_for_it():
+    assert max(first + count for _, count, first in CLASSES.values()) < pretraining.FIRST_SEED
 
 
 def test_crops_are_repeatable_and_in_range():
@@ -58,58 +58,70 @@ def test_the_rate_rises_stays_and_falls_to_nothing():
     assert rates[0] < rates[1] == rates[2] == rates[3] == 1e-3 and 0 < rates[4] < 1e-6
 
 
-RUN = """
-import torch
+STEPS, TRAINING = 16, dict(shards=2, bs=8, size=32, device="cpu", report=4)
+
+# Killed while it writes its seventh checkpoint, of which half is on the disk.
+KILLED = """
+import os, signal, sys, torch
 from pathlib import Path
 from atelier import pretraining
-torch.set_num_threads(1)
-pretraining.SHARD = 16
-folder = Path({folder!r})
-pretraining.paint_pictures(folder / 'pictures', 2, 1)
-pretraining.pretrain(folder, 8 * 60, 2, bs=8, size=32, device='cpu', every={every}, report=10)
+whole = torch.save
+def half(state, file):
+    whole(state, file)
+    if state['step'] == 7:
+        os.truncate(file, Path(file).stat().st_size//2)
+        os.kill(os.getpid(), signal.SIGKILL)
+torch.save = half
+pretraining.pretrain(sys.argv[1], {crops}, **{training}, every=0)
 """
 
 
-def start(folder, every):
-    return subprocess.Popen([sys.executable, "-c", RUN.format(folder=str(folder), every=every)], cwd=ROOT,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tmp_path):
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    run = start(undisturbed, 1000)
-    assert run.wait(300) == 0, run.stdout.read()
-    run = start(killed, 0)
-    deadline = time.monotonic() + 300
-    while not (killed / "checkpoint.pt").exists():
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(.05)
-    time.sleep(1)  # some steps more, and into the next checkpoint
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    assert not (killed / "resnet18.safetensors").exists(), "it was killed too late to show anything"
-    state = torch.load(killed / "checkpoint.pt", weights_only=True)  # whole, whenever the kill came
-    assert 0 < state["step"] < 60
-    run = start(killed, 1000)
-    output, _ = run.communicate(timeout=300)
-    assert run.returncode == 0 and f"going on from crop {state['step'] * 8}" in output.decode()
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Two folders with the same 32 pictures."""
+    monkeypatch.setattr(pretraining, "SHARD", 16)
+    for name in ("undisturbed", "killed"):
+        (tmp_path / name / "pictures").mkdir(parents=True)
+    for shard in range(2):
+        pretraining.paint_shard(tmp_path / "undisturbed/pictures", shard)
+    painted = {file: file.stat().st_mtime_ns for file in (tmp_path / "undisturbed/pictures").iterdir()}
+    pretraining.paint_pictures(tmp_path / "undisturbed/pictures", 2, 1)
+    assert painted == {file: file.stat().st_mtime_ns for file in painted}, "what is there is not painted again"
+    shutil.copytree(tmp_path / "undisturbed/pictures", tmp_path / "killed/pictures", dirs_exist_ok=True)
+    return tmp_path / "undisturbed", tmp_path / "killed"
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(folders, one_thread, capsys):
+    undisturbed, killed = folders
+    crops = 8*STEPS
+    pretraining.pretrain(undisturbed, crops, **TRAINING)
+    program = "import torch; torch.set_num_threads(1)" + KILLED.format(crops=crops, training=TRAINING)
+    run = subprocess.run([sys.executable, "-c", program, killed], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert not (killed / "resnet18.safetensors").exists()
+    assert torch.load(killed / "checkpoint.pt", weights_only=True)["step"] == 6, "the last whole one"
+    capsys.readouterr()
+    pretraining.pretrain(killed, crops, **TRAINING)
+    assert f"going on from crop {6*8}" in capsys.readouterr().out
     first, second = (load_file(folder / "resnet18.safetensors") for folder in (undisturbed, killed))
     assert all(torch.equal(first[name], second[name]) for name in first)
     logs = [list(csv.reader((folder / "log.csv").read_text().splitlines())) for folder in (undisturbed, killed)]
     for log in logs:
         for row in log:
             row.pop(1)  # the seconds
-    assert logs[0] == logs[1] and len(logs[0]) == 7
-
-
-def test_a_checkpoint_comes_often_enough():
-    import inspect
-
-    assert inspect.signature(pretraining.pretrain).parameters["every"].default <= 300
+    assert logs[0] == logs[1] and len(logs[0]) == 1 + STEPS//TRAINING["report"]
 
 
 @pytest.mark.parametrize("arguments, said", [(["--crops", "many"], "invalid int"), ([], "folder")])
-def test_the_command_line_says_what_is_wrong(arguments, said):
-    command = [sys.executable, "-m", "atelier.pretraining", *arguments]
-    run = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    assert run.returncode == 2 and said in run.stderr
+def test_the_command_line_says_what_is_wrong(arguments, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        pretraining.main(arguments)
+    assert end.value.code == 2 and said in capsys.readouterr().err

@@ -7,13 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from conftest import ROOT
-from site_tools import chromium, served, until, violations, watch
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
+from site_tools import served, until, violations, watch
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +32,7 @@ def test_search_by_keyboard_leads_to_the_section(browser, home):
     errors, strangers = watch(page, home)
     asked = []
     page.on("request", lambda request: "/pagefind/" in request.url and asked.append(request.url))
-    page.goto(f"{home}/index.html", wait_until="networkidle")
+    page.goto(f"{home}/index.html", wait_until="load")
     for _ in range(20):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Search":

@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, read
+from conftest import ROOT, read, wait_for
 from fastai.vision.augment import (
     Brightness,
     Contrast,
@@ -58,7 +58,7 @@ def widget(browser, home):
         page = browser.new_page(viewport={"width": 1280, "height": 720}, **context)
         pages.append(page)
         page.errors, _ = watch(page, home)
-        page.goto(f"{home}/lessons/{LESSONS[name]}.html", wait_until="networkidle")
+        page.goto(f"{home}/lessons/{LESSONS[name]}.html", wait_until="load")
         return page.locator(f"[data-widget={name}]"), page
     yield open_
     for page in pages:
@@ -192,16 +192,20 @@ def test_views_look_as_fastai_draws_them(modules, widget):
     picture = torch.tensor(np.array(square)).permute(2, 0, 1)[None]/255
     drawn = modules.evaluate(DRAWS, {"bounds": values["bounds"], "count": 8})
     wanted = [fastai_view(picture, each)[0].clamp(0, 1).permute(1, 2, 0).numpy() for each in drawn]
-    for i in range(8):
+    def looks_like(i):
+        """Whether the photograph of view i is most like fastai's; it may be taken before all is drawn."""
         shot = Image.open(io.BytesIO(views.nth(i).screenshot())).convert("RGB").resize((128, 128), Image.Resampling.BOX)
         apart = [np.abs(np.array(shot)/255 - view).mean() for view in wanted]
-        assert np.argmin(apart) == i and apart[i] < 0.04, (i, apart)
+        return np.argmin(apart) == i and apart[i] < 0.04
+
+    for i in range(8):
+        wait_for(lambda i=i: looks_like(i))
 
 
 def test_light_varies_without_a_server(public, browser):
     """From a file the browser lets no script read a picture's pixels; none is read."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.goto((public / "lessons/03_resize.html").as_uri(), wait_until="networkidle")
+    page.goto((public / "lessons/03_resize.html").as_uri(), wait_until="load")
     figure = page.locator("[data-widget=augment]")
     until(page, "document.querySelector('.widget-view canvas').width === 636")
     for name, least in {"turn": "0", "enlarge": "1", "tilt": "0", "light": "0"}.items():
@@ -211,11 +215,13 @@ def test_light_varies_without_a_server(public, browser):
     def shots():
         return [np.array(Image.open(io.BytesIO(view.screenshot())).convert("RGB")).astype(float)
                 for view in figure.locator(".widget-view").all()]
-    plain = shots()
-    assert plain[0].std() > 20 and max(np.abs(view - plain[0]).mean() for view in plain) < 1
+    def most_apart(views, plain):
+        return max(np.abs(view - plain).mean() for view in views)
+    wait_for(lambda: most_apart(views := shots(), views[0]) < 1)
+    plain = shots()[0]
+    assert plain.std() > 20
     figure.get_by_label("light").fill("0.9")
-    assert max(np.abs(view - plain[0]).mean() for view in shots()) > 40
-    page.close()
+    wait_for(lambda: most_apart(shots(), plain) > 40)
 
 
 def test_light_varies_as_fastai_varies_it(modules):

@@ -1,4 +1,5 @@
-"""Measures how fast the site's pages appear: Lighthouse's performance, the median of five loads on desktop and phone.
+"""Measures how fast the site's pages appear: Lighthouse's performance, the median of five loads on desktop and phone;
+and names what Lighthouse finds to mend on each kind of page.
 
     python tools/bench_site.py      after make site; leave the machine alone meanwhile
 """
@@ -11,10 +12,11 @@ import threading
 from pathlib import Path
 
 from bench import report
-from lighthouse import FORMS, Gzipped, judge
+from lighthouse import FORMS, WHOLE, Gzipped, judge
 
 PUBLIC = Path(__file__).resolve().parent.parent / "site" / "public"
 PAGES = ("index.html", "lessons/04_transfer.html", "demo.html")
+KINDS = (*PAGES, "slides/index.html", "data/paintings.html", "handout.html")
 LOADS = 5
 
 
@@ -24,9 +26,15 @@ def main():
         sys.exit("There is no site in site/public. Run 'make site' first.")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Gzipped, directory=PUBLIC))
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    home = f"http://127.0.0.1:{server.server_port}"
+    for page in KINDS:
+        for form in FORMS:
+            scores, costs = judge(f"{home}/{page}", form, WHOLE)
+            report(f"{page}, {form}", " ".join(map(str, scores.values())), f"goal: 100 in {', '.join(scores)}")
+            print("".join(f"    {cost}\n" for cost in costs), end="")
     for page in pages:
         for form in FORMS:
-            url = f"http://127.0.0.1:{server.server_port}/{page}"
+            url = f"{home}/{page}"
             found = [judge(url, form, ["performance"]) for _ in range(LOADS)]
             scores = sorted(scores["performance"] for scores, _ in found)
             report(f"{page}, {form}", f"{statistics.median(scores):.0f} of 100",

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIGHTHOUSE = ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"
 NODE = Path(sys.executable).with_name("node")
 FORMS = ("desktop", "mobile")
+WHOLE = ("accessibility", "best-practices", "seo")  # where nothing may be left to mend
 
 
 class Gzipped(http.server.SimpleHTTPRequestHandler):

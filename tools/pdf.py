@@ -1,16 +1,18 @@
-"""Prints every deck of the built site to build/NAME.pdf, one slide a page, and to build/NAME-notes.pdf with a page of
-notes after each; and the handout on one sheet."""
+"""Prints every deck to build/NAME.pdf, one slide a page, and to build/NAME-notes.pdf with a page of notes after each;
+and the handout on one sheet. The site is built anew for it: what `make site` made stays as it is."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from browser import FLAGS, find
 from playwright.sync_api import Error, sync_playwright
 from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
-PUBLIC = ROOT / "site" / "public"
+HUGO = Path(sys.executable).with_name("hugo")
 
 
 def print_page(browser, html, query="", ready="main", suffix=""):
@@ -29,11 +31,9 @@ def print_page(browser, html, query="", ready="main", suffix=""):
     return target, len(PdfReader(target).pages)
 
 
-def main():
-    decks = sorted(d for d in PUBLIC.glob("slides/*.html") if d.stem != "index")
-    if not decks:
-        sys.exit("There is no deck in site/public/slides. Run 'make site' first.")
-    (ROOT / "build").mkdir(exist_ok=True)
+def print_all(public):
+    """Prints what stands in the folder of a built site."""
+    decks = sorted(deck for deck in public.glob("slides/*.html") if deck.stem != "index")
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=find(), args=FLAGS)
@@ -41,11 +41,20 @@ def main():
             sys.exit(f"The browser did not start: {error.message.splitlines()[0]}")
         jobs = [(deck, "?print-pdf", ".pdf-page") for deck in decks]
         jobs += [(deck, "?print-pdf&notes", ".pdf-page + .speaker-notes-pdf", "-notes") for deck in decks]
-        jobs += [(PUBLIC / "handout.html",)]
+        jobs += [(public / "handout.html",)]
         for job in jobs:
             target, pages = print_page(browser, *job)
             print(f"{target.relative_to(ROOT)}: {pages} page{'s' * (pages > 1)}", flush=True)
         browser.close()
+
+
+def main():
+    (ROOT / "build").mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix="atelier-") as public:
+        if subprocess.run([HUGO, "--source", ROOT / "site", "--destination", public, "--noBuildLock", "--quiet"],
+                          stdout=sys.stderr).returncode:
+            sys.exit("Nothing was printed, since the site could not be built; the reason stands above.")
+        print_all(Path(public))
 
 
 if __name__ == "__main__":

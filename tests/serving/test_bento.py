@@ -48,15 +48,16 @@ def test_it_holds_what_the_service_needs_and_no_more(bento):
 
 
 def test_it_serves_in_a_new_environment(bento, tmp_path):
-    """Installed from the bento's own list, with nothing of this environment: the versions are this one's."""
+    """Installed from the bento's own list, with nothing of this environment: the versions are this one's. They are five
+    gigabytes, so the new environment holds links into uv's cache, where `make test` has put them."""
     uv = [sys.executable, "-m", "uv"]
     freeze = subprocess.run([*uv, "pip", "freeze", "--python", sys.executable], capture_output=True, text=True)
     same = [line for line in freeze.stdout.splitlines() if "==" in line]
     (tmp_path / "same.txt").write_text("\n".join(same))
     subprocess.run([*uv, "venv", "--quiet", tmp_path / "venv"], check=True)
     run = subprocess.run(
-        [*uv, "pip", "install", "--quiet", "--python", tmp_path / "venv/bin/python", "--requirement",
-         bento.folder / "env/python/requirements.txt", "--constraint", tmp_path / "same.txt"],
+        [*uv, "pip", "install", "--quiet", "--link-mode", "symlink", "--python", tmp_path / "venv/bin/python",
+         "--requirement", bento.folder / "env/python/requirements.txt", "--constraint", tmp_path / "same.txt"],
         capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 
@@ -66,7 +67,7 @@ def test_it_serves_in_a_new_environment(bento, tmp_path):
     subprocess.run([away, "-m", "bentoml", "import", bento.parcel], check=True, env={**os.environ, **env})
     expected = answers_of(load_reader(bento.weights), ["A good film!"])[0]
     command = [away, "-m", "bentoml", "serve", "sentiment:latest", "--host", "127.0.0.1", "--port", "{port}"]
-    with serving(command, env=env) as client:
+    with serving(command, env=env, timeout=600) as client:  # its first start compiles all of PyTorch
         answer = client.post("/classify", json={"text": "A good film!"}).json()
     label = ["neg", "pos"][expected.argmax()]
     assert answer == {"label": label, "probability": pytest.approx(expected.max(), abs=1e-5)}

