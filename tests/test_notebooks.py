@@ -32,8 +32,8 @@ def checks(cell):
 def test_card_opens_the_lesson(notebook):
     card = notebook.cells[0].source
     assert re.match(r"# (\d\d|[A-Z]) \S", card), "the first line is the title, with the lesson's number or letter"
-    for part in ("**Time:**", "**Hardware:**", "**Data:**"):
-        assert part in card
+    for part in ("Time", "Hardware", "Data"):
+        assert re.search(rf"(?m)^> \*\*{part}:\*\* .*\\$", card), f"{part} is there, and ends in a hard break"
     assert card.count("\n> - ") == 3, "three objectives"
     assert re.search(r"\*\*Last verified:\*\* \d{4}-\d\d-\d\d with Python 3\.\d+, .*fastai", card), "run make execute"
 
