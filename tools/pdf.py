@@ -1,7 +1,6 @@
 """Prints every deck of the built site to build/NAME.pdf, one slide a page, and to build/NAME-notes.pdf with a page of
 notes after each; and the handout on one sheet."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,9 @@ from playwright.sync_api import Error, sync_playwright
 from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the library is not installed where only decks are printed
+from atelier.files import atomic_write  # noqa: E402
+
 PUBLIC = ROOT / "site" / "public"
 
 
@@ -22,10 +24,9 @@ def print_page(browser, html, query="", ready="main", suffix=""):
     page.evaluate("""Promise.all([...document.images].map(image =>
         image.complete || new Promise(done => { image.onload = image.onerror = done })))""")
     page.evaluate("document.fonts.ready")
-    temporary = target.with_suffix(".tmp")
-    page.pdf(path=temporary, prefer_css_page_size=True, print_background=True)
+    with atomic_write(target) as temporary:
+        page.pdf(path=temporary, prefer_css_page_size=True, print_background=True)
     page.close()
-    os.replace(temporary, target)
     return target, len(PdfReader(target).pages)
 
 
