@@ -17,11 +17,10 @@ from time import monotonic
 import torch
 import torchvision
 from fastai.vision.learner import model_meta
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torchvision.models import ResNet18_Weights
 
 from .datasets import home
+from .files import atomic_write, check_fit, read_safetensors
 
 # %% ../nbs/B_backbone.ipynb #imagenet
 @cache  # asked once, however many learners there are
@@ -35,15 +34,14 @@ def imagenet(patience=5., url=ResNet18_Weights.IMAGENET1K_V1.url):
     except (OSError, HTTPException): return None
     if not sha256(body).hexdigest().startswith(checksum): return None
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix('.part')
-    part.write_bytes(body)
-    return part.replace(file)
+    with atomic_write(file) as part: part.write_bytes(body)
+    return file
 
 def fetch(url, patience):
     "The bytes at `url`; raises TimeoutError where they take longer than `patience` seconds."
     end, chunks = monotonic() + patience, []
     with urllib.request.urlopen(url, timeout=min(2., patience)) as response:
-        while chunk := response.read(2**18):
+        while chunk := response.read1(2**18):  # what is there; read waits for all of it
             chunks.append(chunk)
             if monotonic() > end: raise TimeoutError(f'{url} took longer than {patience} seconds')
     return b''.join(chunks)
@@ -53,20 +51,10 @@ def load_weights(model, file):
     """Put the weights of a safetensors file, in any precision, into `model`'s body; returns the model.
 
     The last layer, `fc`, keeps its own. ValueError if the file is missing, broken, or another network's."""
-    file = Path(file)
-    try: weights = load_file(file)
-    except FileNotFoundError:
-        raise ValueError(f'there are no weights at {file}: write them with '
-                         'python -m atelier.pretraining, or get the file back with git') from None
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f'{file} is not a whole safetensors file ({error}): get it back with git, '
-                         'or write it again') from None
+    remedy = 'get it back with git, or write it with python -m atelier.pretraining'
+    weights, _ = read_safetensors(file, remedy)
     own = {name: value for name, value in model.state_dict().items() if not name.startswith('fc.')}
-    odd = sorted(own.keys() ^ weights.keys())
-    odd += [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape]
-    if odd:
-        raise ValueError(f'{file} holds the weights of another network: {len(odd)} of its parts do not '
-                         f'fit a {type(model).__name__} of {len(own)} parts, for example {odd[0]}')
+    check_fit(file, weights, own, f'a {type(model).__name__} of {len(own)} parts', remedy)
     model.load_state_dict({name: weights[name].to(value.dtype) for name, value in own.items()},
                           strict=False)
     return model

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['CLASSES', 'COLUMNS', 'IMAGES', 'make_picture', 'contact_sheet', 'checksums', 'remake', 'home', 'paintings',
-           'check_classes', 'readable', 'reviews', 'check_reviews', 'write_difficulty', 'main']
+           'check_classes', 'reviews', 'check_reviews', 'write_difficulty', 'main']
 
 # %% ../nbs/A_painting_data.ipynb #imports
 import csv
 import hashlib
+import mimetypes
 import os
 import shutil
 import sys
@@ -18,12 +19,13 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 import atelier
+from .files import PictureError, atomic_write, open_picture
 from .painting import LABELS, paint
 
 # %% ../nbs/A_painting_data.ipynb #make-picture
 CLASSES = {'monet': ('Monet', 65, 0), 'vangogh': ('Van Gogh', 89, 1000)}  # name, count, first seed
 COLUMNS = 'file', 'painter', 'subject', 'mood', 'horizon', 'sun_x', 'sun_y', 'sun_radius', 'seed'
-IMAGES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff'}
+IMAGES = {suffix for suffix, kind in mimetypes.types_map.items() if kind.startswith('image/')}  # as fastai's
 
 def make_picture(folder, number, out):
     "Paint picture `number` of a class, write it and its mask below `out`; returns its label row."
@@ -44,8 +46,7 @@ def contact_sheet(folder, count=60, columns=10, size=100):
     files = sorted(file for file in Path(folder).iterdir() if file.suffix.lower() in IMAGES)[:count]
     sheet = Image.new('RGB', (columns * size, -(-len(files) // columns) * size), 'white')
     for k, file in enumerate(files):
-        with Image.open(file) as image:
-            small = ImageOps.fit(image.convert('RGB'), (size - 4, size - 4))
+        small = ImageOps.fit(open_picture(file), (size - 4, size - 4))
         sheet.paste(small, (k % columns * size + 2, k // columns * size + 2))
     return sheet
 
@@ -97,7 +98,7 @@ def paintings():
 
 # %% ../nbs/A_painting_data.ipynb #check-classes
 def check_classes(folder):
-    "Return `folder` if it holds at least two classes of readable pictures, else raise ValueError."
+    "Return `folder` if it holds at least two classes of pictures that can be read, else raise ValueError."
     def refuse(found):
         raise ValueError(f'ATELIER_PAINTINGS names {folder}, {found}: it needs two folders of '
                          'pictures, one for each class')
@@ -107,21 +108,12 @@ def check_classes(folder):
     if not classes: refuse('which holds no folder')
     if len(classes) == 1: refuse(f'which holds only one class, {classes[0].name}')
     for name in classes:
-        files = sorted(f for f in name.rglob('*') if f.suffix.lower() in IMAGES)
+        files = sorted(f for f in name.rglob('*') if f.suffix.lower() in IMAGES and not f.name.startswith('.'))
         if not files: refuse(f'whose class {name.name} holds no pictures')
         for file in files:
-            if not readable(file): refuse(f'whose picture {name.name}/{file.name} cannot be read')
+            try: open_picture(file, at_least=(64, 64))  # a JPEG decodes faster when small
+            except PictureError as error: refuse(f'whose picture {name.name}/{file.name} {error.wrong}')
     return folder
-
-def readable(file):
-    "Can Pillow decode this picture to its end?"
-    try:
-        with Image.open(file) as image:
-            image.draft('RGB', (64, 64))  # a JPEG decodes faster when small
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return False
-    return True
 
 # %% ../nbs/A_painting_data.ipynb #reviews
 def reviews():
@@ -156,9 +148,8 @@ def write_difficulty(table):
     sheet = home() / 'paintings/README.md'
     before, rest = sheet.read_text().split('<!-- difficulty -->')
     after = rest.split('<!-- /difficulty -->')[1]
-    new = sheet.with_suffix('.tmp')
-    new.write_text(f'{before}<!-- difficulty -->\n{table}\n<!-- /difficulty -->{after}')
-    new.replace(sheet)
+    with atomic_write(sheet) as new:
+        new.write_text(f'{before}<!-- difficulty -->\n{table}\n<!-- /difficulty -->{after}')
 
 # %% ../nbs/A_painting_data.ipynb #main
 def main(arguments):

@@ -65,13 +65,14 @@ def portable(learn, size=128):
 
 # %% ../nbs/13_browser.ipynb #middle
 import numpy as np
-from PIL import Image, ImageOps
+
+from .files import open_picture
 
 def middle(file):
     """Pixels (1, side, side, 3) of the largest square in the middle of a picture's file.
 
-    Turned upright by the file's orientation (EXIF), bytes, RGB."""
-    with Image.open(file) as image: image = ImageOps.exif_transpose(image).convert('RGB')
+    Bytes, as `open_picture` reads them."""
+    image = open_picture(file)
     side = min(image.size)
     left, top = (image.width - side)//2, (image.height - side)//2
     return np.array(image.crop((left, top, left + side, top + side)))[None]

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
 from .elements import MOODS
+from .files import atomic_write, write_safetensors
 from .painting import imaginary, paint
 from .scenes import SUBJECTS
 
@@ -47,12 +47,12 @@ def paint_shard(folder, shard):
     images, labels = zip(*map(picture, range(shard * SHARD, (shard + 1) * SHARD)))
     for name, array in ((file.with_name(f'{shard:04d}-labels.npy'), np.array(labels, np.int16)),
                         (file, np.stack(images))):
-        with open(name.with_suffix('.part'), 'wb') as part: np.save(part, array)
-        name.with_suffix('.part').replace(name)
+        with atomic_write(name) as part, open(part, 'wb') as out: np.save(out, array)
 
 def paint_pictures(folder, shards, processes=None):
     "Paint `shards` files of pictures with one process a core; says how far it is."
     Path(folder).mkdir(parents=True, exist_ok=True)
+    for part in Path(folder).glob('*.part'): part.unlink()  # of a run that was killed
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(partial(paint_shard, folder), range(shards)), 1):
             print(f'\r{done * SHARD} of {shards * SHARD} pictures painted', end='', flush=True)
@@ -148,8 +148,7 @@ def rate(step, steps, peak=1e-3, fall=.25):
 
 def save(state, file):
     "torch.save that never leaves half a file."
-    torch.save(state, file.with_suffix('.part'))
-    file.with_suffix('.part').replace(file)
+    with atomic_write(file) as part, open(part, 'wb') as out: torch.save(state, out)
 
 # %% ../nbs/B_backbone_pretraining.ipynb #pretrain
 def pretrain(folder, crops_total, shards, bs=64, size=64, weight=WEIGHT, jitter=1.5, device=None,
@@ -212,17 +211,14 @@ def pretrain(folder, crops_total, shards, bs=64, size=64, weight=WEIGHT, jitter=
 
 def write_log(file, log):
     "The log as CSV: crops, seconds, and the mean loss of each question since the line before."
-    with open(file.with_suffix('.part'), 'w', newline='') as part:
-        csv.writer(part, lineterminator='\n').writerows([['crops', 'seconds', *ANSWERS], *log])
-    file.with_suffix('.part').replace(file)
+    with atomic_write(file) as part, open(part, 'w', newline='') as out:
+        csv.writer(out, lineterminator='\n').writerows([['crops', 'seconds', *ANSWERS], *log])
 
 def export_weights(body, file):
     "The body's weights in half precision, without a last layer, as safetensors."
     weights = {name: value.half() if value.is_floating_point() else value
                for name, value in body.state_dict().items() if not name.startswith('fc.')}
-    weights = {name: value.cpu().contiguous() for name, value in weights.items()}
-    save_file(weights, file.with_suffix('.part'), metadata={'arch': 'resnet18'})
-    file.with_suffix('.part').replace(file)
+    write_safetensors({name: value.cpu() for name, value in weights.items()}, file, {'arch': 'resnet18'})
 
 # %% ../nbs/B_backbone_pretraining.ipynb #main
 def main(arguments=None):

@@ -7,18 +7,14 @@ __all__ = ['FASTAI', 'Reader', 'from_fastai', 'save_reader', 'load_reader', 'tok
 
 # %% ../nbs/10_sentiment.ipynb #alone
 import json
-import os
 import re
 from functools import cache
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from .unet import misfits
+from .files import check_fit, read_safetensors, write_safetensors
 
 # %% ../nbs/10_sentiment.ipynb #reader
 class Reader(nn.Module):
@@ -58,30 +54,24 @@ def from_fastai(state):
 
 def save_reader(state, file, vocab, labels):
     "Write a classifier's state dict, its vocabulary and its labels into one safetensors file."
-    state = {name: value.contiguous() for name, value in from_fastai(state).items()}
+    state = from_fastai(state)
     sizes = [len(state.get(name, ())) for name in ('embed.weight', 'head.4.weight')]
     if sizes != [len(vocab), len(labels)]:
         raise ValueError(f'{len(vocab)} tokens and {len(labels)} labels for a network of {sizes[0]} and '
                          f'{sizes[1]}: give the two lists in dls.vocab of its own learner')
-    part = Path(file).with_suffix('.part')
-    save_file(state, part, {'vocab': json.dumps(list(vocab)), 'labels': json.dumps(list(labels))})
-    os.replace(part, file)
+    notes = {'vocab': json.dumps(list(vocab)), 'labels': json.dumps(list(labels))}
+    write_safetensors(state, file, notes)
 
 def load_reader(file):
     """The `Reader` in a safetensors file of `save_reader`, with its `vocab` and `labels`, ready to answer.
 
     ValueError if the file can't be read, or if what it holds doesn't fit."""
-    try:
-        with safe_open(file, 'pt') as parts:
-            state, notes = {name: parts.get_tensor(name) for name in parts.keys()}, parts.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f'{file} cannot be read as weights ({error}): write it with save_reader') from None
+    state, notes = read_safetensors(file, 'write it with save_reader')
     def size(name, side): return state[name].shape[side] if name in state and state[name].dim() == 2 else 1
     net = Reader(max(2, size('embed.weight', 0)), size('head.4.weight', 0), size('embed.weight', 1),
                  size('rnns.0.weight_hh_l0', 1), size('head.1.weight', 0))
-    if odd := list(misfits(state, net.state_dict())):
-        raise ValueError(f'{file} does not fit an AWD-LSTM classifier of two layers in {len(odd)} places '
-                         f'({odd[0]}): write the weights of such a network again, with save_reader')
+    check_fit(file, state, net.state_dict(), 'an AWD-LSTM classifier of two layers',
+              'write the weights of such a network again, with save_reader')
     net.load_state_dict(state)
     try: net.vocab, net.labels = json.loads(notes['vocab']), json.loads(notes['labels'])
     except (KeyError, ValueError):

@@ -112,8 +112,9 @@ class Guard:
     """ASGI middleware before a BentoML service, which refuses in a sentence what the service shouldn't see.
 
     A body of another content type than `kind` gets 415, one of more than `most` bytes 413, and one that
-    takes more than `patience` seconds to arrive 408. With `field`, a form must hold one file of that name and
-    nothing else. The page that describes the service is replaced by one without another host's script."""
+    takes more than `patience` seconds to arrive 408; what is refused isn't read on, and its connection is
+    closed. With `field`, a form must hold one file of that name and nothing else. The page that describes
+    the service is replaced by one without another host's script."""
     def __init__(self, app, kind='application/json', most=10**6, patience=15, field=None):
         self.app, self.kind, self.most, self.patience, self.field = app, kind, most, patience, field
 
@@ -122,44 +123,51 @@ class Guard:
         if scope['path'] == '/' and scope['method'] in ('GET', 'HEAD'):
             return await send_whole(send, 200, PAGE, 'text/html')
         try:
-            body = await self.whole_body(receive)
+            kind = self.check_headers(scope['headers'])
+            body = await self.read_body(receive)
             if body is None: return  # the client has hung up
-            await self.check(body, scope, receive)
+            if body and not kind: raise Refused(415, f'Send {self.kind}, not a body without a content type.')
+            if self.field and kind: await self.check_form(body, scope, receive)
         except Refused as refused:
             status, sentence = refused.args
-            return await send_whole(send, status, json.dumps({'error': sentence}), 'application/json')
+            return await send_whole(send, status, json.dumps({'error': sentence}), 'application/json', close=True)
         await self.app(scope, again(body, receive), send)
 
-    async def whole_body(self, receive):
-        "The body. What is too much is read, so that the client hears the answer, but isn't kept."
-        body, size = bytearray(), 0
+    def check_headers(self, headers):
+        "The content type of a request. Refuses by the headers, before any of the body is read, what it can."
+        kinds = [value.decode('latin-1') for name, value in headers if name == b'content-type']
+        if len(kinds) > 1: raise Refused(400, 'Send one Content-Type, not several.')  # others may read another
+        kind = ''.join(kinds).split(';')[0].strip().lower()
+        if kind and kind != self.kind: raise Refused(415, f'Send {self.kind}, not {kind}.')
+        length = dict(headers).get(b'content-length', b'')
+        if length.isdigit() and int(length) > self.most: self.refuse_size()
+        return kind
+
+    def refuse_size(self): raise Refused(413, f'Send at most {self.most/10**6:g} MB.')
+
+    async def read_body(self, receive):
+        "The body; None if the client hangs up."
+        body = bytearray()
         try:
             async with asyncio.timeout(self.patience):
-                while size <= 2**27:
+                while True:
                     message = await receive()
                     if message['type'] == 'http.disconnect': return None
-                    size += len(message.get('body', b''))
-                    if size <= self.most: body += message.get('body', b'')
-                    if not message.get('more_body'): break
+                    body += message.get('body', b'')
+                    if len(body) > self.most: self.refuse_size()
+                    if not message.get('more_body'): return bytes(body)
         except TimeoutError:
             raise Refused(408, f'The request took more than {self.patience} seconds to arrive.') from None
-        if size > self.most: raise Refused(413, f'Send at most {self.most/10**6:g} MB.')
-        return bytes(body)
 
-    async def check(self, body, scope, receive):
-        "Refuse a body that is of another kind, and a form that is more than one file."
-        header = dict(scope['headers']).get(b'content-type', b'').decode('latin-1')
-        kind = header.split(';')[0].strip().lower()
-        if (body or kind) and kind != self.kind:
-            raise Refused(415, f'Send {self.kind}, not {kind or "a body without a content type"}.')
-        if not self.field or not (body or kind): return
+    async def check_form(self, body, scope, receive):
+        "Refuse a form that is anything but one file."
         from starlette.requests import Request
         request = Request(scope, again(body, receive))
-        try: file = (await request.form(max_files=1, max_fields=0)).get(self.field)
-        except Exception: file = None  # whatever a parser stumbles over, the form is at fault
-        if file is None:
-            raise Refused(400, f'Send a form with one file, called {self.field}, and nothing else.')
-        if len(file.filename.encode(errors='replace')) > 100:
+        try:
+            async with request.form(max_files=1, max_fields=0) as form: name = form[self.field].filename
+        except Exception:  # whatever a parser stumbles over, the form is at fault
+            raise Refused(400, f'Send a form with one file, called {self.field}, and nothing else.') from None
+        if len(name.encode(errors='replace')) > 100:
             raise Refused(400, 'Give the file a name of at most 100 letters.')
 
 # %% ../nbs/11_bentoml.ipynb #guard-parts
@@ -181,9 +189,9 @@ def again(body, receive):
     async def receive_again(): return messages.pop() if messages else await receive()
     return receive_again
 
-async def send_whole(send, status, text, kind):
-    "Send an answer in one piece."
+async def send_whole(send, status, text, kind, close=False):
+    "Send an answer in one piece, and `close` the connection after it."
     headers = [(b'content-type', f'{kind}; charset=utf-8'.encode()),
-               (b'content-security-policy', POLICY.encode())]
+               (b'content-security-policy', POLICY.encode()), *[(b'connection', b'close')]*close]
     await send({'type': 'http.response.start', 'status': status, 'headers': headers})
     await send({'type': 'http.response.body', 'body': text.encode()})

@@ -79,9 +79,9 @@ def test_fine_tune_with_the_network_cut(tmp_path):
 
 
 @pytest.mark.parametrize("content, said", [
-    (b"", "not a whole safetensors file"),
-    (b"\x00" * 4096, "not a whole safetensors file"),
-    (pickle.dumps({"conv1.weight": 1}), "not a whole safetensors file"),
+    (b"", "cannot be read as weights"),
+    (b"\x00" * 4096, "cannot be read as weights"),
+    (pickle.dumps({"conv1.weight": 1}), "cannot be read as weights"),
     (None, "there are no weights at"),
 ])
 def test_broken_weights_are_named_in_a_sentence(tmp_path, content, said):
@@ -96,9 +96,9 @@ def test_broken_weights_are_named_in_a_sentence(tmp_path, content, said):
 def test_half_a_file_and_another_network(tmp_path):
     half = tmp_path / "half.safetensors"
     half.write_bytes(SHIPPED.read_bytes()[:5_000_000])
-    with pytest.raises(ValueError, match="not a whole safetensors file"):
+    with pytest.raises(ValueError, match="cannot be read as weights .* get it back with git"):
         load_weights(resnet18(), half)
-    with pytest.raises(ValueError, match="of another network.*ResNet of"):
+    with pytest.raises(ValueError, match=r"does not fit a ResNet of 318 parts in \d+ places"):
         load_weights(torchvision.models.resnet50(), SHIPPED)
     narrow = {name: value[:1] if name == "layer4.1.bn2.weight" else value for name, value in load_file(SHIPPED).items()}
     save_file(narrow, half)
@@ -126,7 +126,11 @@ class Shelf(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         for start in range(0, len(self.server.body), 4096):
-            self.wfile.write(self.server.body[start:start + 4096])
+            try:
+                self.wfile.write(self.server.body[start:start + 4096])
+            except ConnectionError:
+                return  # the client has hung up
+            self.server.pieces += 1
             if "slow" in self.path:
                 time.sleep(.3)
 
@@ -139,6 +143,7 @@ def shelf(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "weights.pth")
     with ThreadingHTTPServer(("127.0.0.1", 0), Shelf) as server:
+        server.pieces = 0
         server.body = (tmp_path / "weights.pth").read_bytes()
         server.checksum = hashlib.sha256(server.body).hexdigest()[:8]
         server.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -161,9 +166,9 @@ def test_imagenet_is_fetched_once_and_then_cached(shelf, tmp_path):
 
 @pytest.mark.parametrize("name", ["resnet18-00000000.pth", "slow-{}.pth", "missing-{}.pth"])
 def test_what_cannot_be_had_in_time_or_whole_is_done_without(shelf, tmp_path, name):
-    start = time.monotonic()
     assert imagenet(patience=1., url=f"{shelf.url}/{name.format(shelf.checksum)}") is None
-    assert time.monotonic() - start < 30  # not the minutes that the slow one would take
+    if "slow" in name:  # a piece each .3 seconds; who waits for a quarter of a megabyte waits for 64
+        assert shelf.pieces < 32, "it has waited far longer than its patience"
     assert not list(tmp_path.glob("checkpoints/*")), "nothing half-fetched is left in the cache"
 
 

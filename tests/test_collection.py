@@ -15,7 +15,7 @@ from conftest import wait_for
 from museum_server import HASTY, PAINTED, bomb, check_whole, command, exhibit, opened_museums, visit
 from PIL import Image, ImageOps
 
-from atelier.collection import Collection, GroupSplitter, read_credits, whole
+from atelier.collection import Collection, GroupSplitter, read_credits
 from atelier.museums import MuseumError, download_paintings, search_paintings
 
 
@@ -27,25 +27,13 @@ def museum():
 
 # Files
 
-def test_a_file_takes_its_place_only_when_whole(tmp_path):
-    file = tmp_path / "picture.jpg"
-    file.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole(file) as part:
-        part.write_text("hal")
-        raise KeyboardInterrupt
-    assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
-    with whole(file) as part:
-        part.write_text("new")
-    assert file.read_text() == "new" and list(tmp_path.iterdir()) == [file]
-
-
 def test_wrong_checksum_is_fetched_again(museum, capsys, tmp_path):
     server = museum(*[exhibit(number) for number in range(6)])
     damaged, cut = visit(server, tmp_path)[:2]
     with Image.open(damaged) as image:
         ImageOps.mirror(image).save(damaged)
     cut.write_bytes(cut.read_bytes()[:999])
-    (tmp_path / "claude-monet/met-9.jpg.part").write_bytes(b"of a run that was killed")
+    (tmp_path / "claude-monet/met-9.jpg.0a1b2c3d.part").write_bytes(b"of a run that was killed")
     before = len(server.asked)
     assert len(visit(server, tmp_path)) == 6
     said = capsys.readouterr().out

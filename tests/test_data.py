@@ -140,6 +140,7 @@ def own(tmp_path, monkeypatch):
 
 
 def test_own_pictures_are_taken(own):
+    (own / "dogs/._0.jpg").write_bytes(b"what macOS leaves beside a file, and fastai passes over")
     assert paintings() == own
 
 
@@ -150,10 +151,15 @@ def test_own_pictures_refusals(own, monkeypatch, tmp_path):
         assert "two folders of pictures" in str(caught.value)
 
     (own / "dogs/1.png").write_bytes(b"not a picture")
-    says("picture dogs/1.png cannot be read")
+    says("picture dogs/1.png is no JPEG, PNG or WebP")
     whole = (own / "dogs/2.png").read_bytes()
     (own / "dogs/1.png").write_bytes(whole[:len(whole) // 2])
-    says("picture dogs/1.png cannot be read")
+    says("picture dogs/1.png is not whole")
+    for name in ("1.gif", "1.svg", "1.bmp"):  # fastai would take each, and torchvision or a service not
+        (own / "dogs/1.png").rename(own / "dogs" / name)
+        (own / "dogs" / name).write_bytes(b"GIF89a" + whole)
+        says(f"picture dogs/{name} is no JPEG, PNG or WebP")
+        (own / "dogs" / name).rename(own / "dogs/1.png")
     for file in (own / "dogs").iterdir():
         file.unlink()
     says("class dogs holds no pictures")

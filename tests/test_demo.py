@@ -71,7 +71,7 @@ def test_what_has_no_normalize_is_refused():
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
 def test_middle_is_the_middle_of_any_kind_of_picture(mode, tmp_path):
-    picture = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    picture = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
     Image.new("RGB", (31, 20), "white").convert(mode).save(picture)
     pixels = middle(picture)
     assert pixels.shape == (1, 20, 20, 3) and pixels.dtype == np.uint8

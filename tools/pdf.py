@@ -1,7 +1,6 @@
 """Prints every deck to build/NAME.pdf, one slide a page, and to build/NAME-notes.pdf with a page of notes after each;
 and the handout on one sheet. The site is built anew for it: what `make site` made stays as it is."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
 HUGO = Path(sys.executable).with_name("hugo")
+sys.path.insert(0, str(ROOT))  # the library is not installed where only decks are printed
+from atelier.files import atomic_write  # noqa: E402
 
 
 def print_page(browser, html, query="", ready="main", suffix=""):
@@ -24,10 +25,9 @@ def print_page(browser, html, query="", ready="main", suffix=""):
     page.evaluate("""Promise.all([...document.images].map(image =>
         image.complete || new Promise(done => { image.onload = image.onerror = done })))""")
     page.evaluate("document.fonts.ready")
-    temporary = target.with_suffix(".tmp")
-    page.pdf(path=temporary, prefer_css_page_size=True, print_background=True)
+    with atomic_write(target) as temporary:
+        page.pdf(path=temporary, prefer_css_page_size=True, print_background=True)
     page.close()
-    os.replace(temporary, target)
     return target, len(PdfReader(target).pages)
 
 

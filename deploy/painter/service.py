@@ -1,6 +1,7 @@
 #| label: painter-opens
 """Lesson 04's painter over HTTP: a picture in, the painter's name out."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,23 +13,16 @@ from bentoml.validators import ContentType
 from PIL import Image
 from pydantic import BaseModel
 
+from atelier.files import PictureError, open_picture
 from atelier.serving import Guard
-
-FORMATS = "JPEG", "PNG", "WEBP"
-MOST_PIXELS = 20_000_000
 
 
 def opened(file):
     """The picture in a file; InvalidArgument, which becomes a 400, where there is none."""
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            if image.width*image.height <= MOST_PIXELS:
-                return image.convert("RGB")
-    except Image.DecompressionBombError:
-        pass
-    except Exception:  # whatever a decoder stumbles over, the file is at fault
-        raise InvalidArgument("The file cannot be read as a picture: send a whole JPEG, PNG or WebP.") from None
-    raise InvalidArgument("The picture has more than 20 million pixels: send a smaller one.")
+        return open_picture(file.read_bytes())
+    except PictureError as error:
+        raise InvalidArgument(f"The request was refused: {error}.") from None
 
 
 #| label: painter-service
@@ -45,7 +39,7 @@ class Painter:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.runner = onnxruntime.InferenceSession(self.model.path_of("painter.onnx"), options)
-        self.labels = self.runner.get_modelmeta().custom_metadata_map["labels"].split()
+        self.labels = json.loads(self.runner.get_modelmeta().custom_metadata_map["labels"])
 
     @bentoml.api
     def classify(self, image: Annotated[Path, ContentType("image/*")]) -> Answer:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from unet import load_unet, preprocess  # unet.py and wire.py travel in the archive
-from wire import mask_text, picture_of
+
+from atelier.files import PictureError
+from atelier.unet import load_unet, preprocess  # these files travel in the archive
+from atelier.wire import mask_text, picture_of
 
 
 class UnetHandler:
@@ -19,17 +21,17 @@ class UnetHandler:
 
     def handle(self, requests, context):
         pictures = self.preprocess(requests)
-        masks = self.inference([one for one in pictures if not isinstance(one, ValueError)])
+        masks = self.inference([one for one in pictures if not isinstance(one, PictureError)])
         return self.postprocess(pictures, masks, context)
 
 #| label: handler-steps
     def preprocess(self, requests):
-        """For each request its picture, or the ValueError that says why there is none."""
+        """For each request its picture, or the PictureError that says why there is none."""
         def picture(request):
-            sent = request.get("body") or request.get("data")
+            sent = request.get("body", request.get("data"))
             try:
                 return picture_of(sent.get("image") if isinstance(sent, dict) else sent)
-            except ValueError as error:
+            except PictureError as error:
                 return error
         return [picture(request) for request in requests]
 
@@ -48,7 +50,7 @@ class UnetHandler:
         answers, masks = [], iter(masks)
         for position, picture in enumerate(pictures):
             context.set_response_content_type(position, "application/json")
-            if isinstance(picture, ValueError):
+            if isinstance(picture, PictureError):
                 context.set_response_status(400, idx=position)
                 answers.append({"error": f"The request was refused: {picture}."})
             else:

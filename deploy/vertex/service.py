@@ -10,6 +10,7 @@ import bentoml
 import torch
 from starlette.responses import JSONResponse
 
+from atelier.files import PictureError
 from atelier.serving import Guard
 from atelier.unet import load_unet, segment
 from atelier.wire import mask_text, picture_of
@@ -57,7 +58,7 @@ class Unet:
         for number, one in enumerate(instances):
             try:
                 picture = picture_of(one.get("image") if isinstance(one, dict) else None)
-            except ValueError as error:
+            except PictureError as error:
                 raise ValueError(f"Instance {number} was refused: {error}.") from None
             mask = segment(self.net, picture, self.net.size)
             predictions.append(

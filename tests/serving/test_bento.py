@@ -43,7 +43,7 @@ def bento(tmp_path_factory):
 def test_it_holds_what_the_service_needs_and_no_more(bento):
     code = {str(file.relative_to(bento.folder / "src")) for file in (bento.folder / "src").rglob("*.py")}
     assert code == {"deploy/sentiment/service.py", *(f"atelier/{name}.py" for name in
-                    ("__init__", "sentiment", "serving", "unet"))}
+                    ("__init__", "files", "sentiment", "serving"))}
     assert not [file for file in bento.folder.rglob("*") if file.suffix in (".ipynb", ".jpg", ".pkl", ".pth")]
 
 

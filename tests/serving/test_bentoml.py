@@ -1,6 +1,7 @@
 """The services of lesson 11, really started: right answers, bad input refused in a sentence, faults survived."""
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -14,12 +15,15 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from awkward import READ, REFUSED
 from conftest import ROOT
 from PIL import Image
 from torch import nn
 
+from atelier.files import PictureError, open_picture
 from atelier.sentiment import Reader, load_reader, save_reader
 from atelier.sentiment import read as answers_of
 from atelier.serving import Guard, free_ports, marked, serving
@@ -52,11 +56,14 @@ def png(picture):
 
 
 class Tints(nn.Module):
-    """A painter that looks at nothing but colour: in red pictures it sees Monet's hand, in blue ones Van Gogh's."""
+    """A painter that looks at nothing but colour: in red pictures it sees Monet's hand, in blue ones Van Gogh's.
+
+    It sees the red more the further up, and the blue the further left, so that it matters how a picture lies."""
 
     def forward(self, pixels):
-        tints = (pixels/255).mean((1, 2))
-        return (8*tints[:, ::2]).softmax(1)
+        steps = torch.linspace(.1, 1.9, 128).flip(0)
+        red, blue = pixels[..., 0]/255*steps[:, None], pixels[..., 2]/255*steps
+        return (8*torch.stack([red.mean((1, 2)), blue.mean((1, 2))], 1)).softmax(1)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +76,7 @@ def store(tmp_path_factory):
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(Tints(), (torch.zeros(1, 128, 128, 3, dtype=torch.uint8),), dynamo=True,
                                     input_names=["pixels"], verbose=False)
-    program.model.metadata_props["labels"] = "monet vangogh"
+    program.model.metadata_props["labels"] = json.dumps(["Monet", "Van Gogh"])
     program.save(store / "painter.onnx")
     program = ("import bentoml, shutil, sys\n"
                "for name, file in (('sentiment', 'reader.safetensors'), ('painter', 'painter.onnx')):\n"
@@ -118,7 +125,7 @@ def picture():
 @pytest.fixture
 def healthy_painter(painter, picture):
     yield painter
-    for tint, name in ((200, 20, 20), "monet"), ((20, 20, 200), "vangogh"):
+    for tint, name in ((200, 20, 20), "Monet"), ((20, 20, 200), "Van Gogh"):
         answer = ask(painter, png(Image.new("RGB", (300, 200), tint))).json()
         assert answer["painter"] == name and .99 < answer["probability"] <= 1
 
@@ -164,6 +171,41 @@ def test_bad_texts_are_refused(path, body, said, healthy):
 def test_bad_bodies_are_refused(content, kind, status, said, healthy):
     reply = healthy.post("/classify", content=content, headers={"content-type": kind} if kind else {})
     assert reply.status_code == status and said in sentence(reply)
+
+
+@pytest.mark.parametrize("kinds", [("application/json", "application/vnd.bentoml+pickle"), ("application/json",)*2,
+                                   ("multipart/form-data; boundary=b", "application/json")])
+def test_a_second_content_type_is_refused(kinds, healthy):
+    """A guard that reads one of them and a service that reads the other would let anything through."""
+    reply = healthy.post("/classify", content=b'{"text": "good"}', headers=[("content-type", kind) for kind in kinds])
+    assert reply.status_code == 400 and "one Content-Type" in sentence(reply)
+
+
+@pytest.mark.parametrize("head, status", [
+    ("Content-Type: application/json\r\nContent-Length: 1000000000000", 413),
+    ("Content-Type: application/json\r\nContent-Length: 1000001\r\nExpect: 100-continue", 413),
+    ("Content-Type: application/vnd.bentoml+pickle\r\nContent-Length: 900000", 415),
+    ("Content-Type: text/plain\r\nTransfer-Encoding: chunked", 415)])
+def test_what_the_headers_give_away_is_refused_before_the_body_comes(head, status, healthy):
+    """None of the body is ever sent; the answer comes all the same, and the connection is closed."""
+    with socket.create_connection(("127.0.0.1", healthy.base_url.port), timeout=60) as connection:
+        connection.sendall(f"POST /classify HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()) and b'{"error": "Send ' in answer
+
+
+def test_a_body_without_end_is_not_read_to_its_end(healthy):
+    """A limit that reads on is none: the client can't get rid of much more than the limit."""
+    given = 0
+
+    def endless():
+        nonlocal given
+        while given < 2**26:
+            given += 2**16
+            yield b"x"*2**16
+        raise AssertionError("the server has read 64 MiB for a limit of 1 MB")
+    reply = healthy.post("/classify", content=endless(), headers={"content-type": "application/json"})
+    assert reply.status_code == 413 and "at most 1 MB" in sentence(reply)
 
 
 @pytest.mark.parametrize("text", ["()" * 5000, "😀😁" * 5000, "\x00" * 10_000, "\u202e" * 100, "xxpad"])
@@ -236,18 +278,35 @@ def test_right_pictures(healthy_painter, picture):
 
 
 @pytest.mark.parametrize("make, status, said", [
-    (lambda whole: b"", 400, "cannot be read as a picture"),
-    (lambda whole: b"hello", 400, "cannot be read as a picture"),
-    (lambda whole: whole[:len(whole)//2], 400, "cannot be read as a picture"),
-    (lambda whole: whole[:40], 400, "cannot be read as a picture"),
-    (lambda whole: png(Image.new("1", (40_000, 40_000))), 400, "more than 20 million pixels"),
-    (lambda whole: png(Image.new("1", (8_000, 8_000))), 400, "more than 20 million pixels"),
+    (lambda whole: b"", 400, "the picture is empty"),
+    (lambda whole: b"hello", 400, "is no JPEG, PNG or WebP"),
+    (lambda whole: whole[:len(whole)//2], 400, "is not whole"),
+    (lambda whole: whole[:40], 400, "is no JPEG, PNG or WebP"),
+    (lambda whole: png(Image.new("1", (40_000, 40_000))), 400, "more than 40 million pixels"),
+    (lambda whole: png(Image.new("1", (8_000, 8_000))), 400, "more than 40 million pixels"),
     (lambda whole: b"x"*60_000_000, 413, "at most 10 MB"),
-    (lambda whole: b"GIF89a" + whole, 400, "cannot be read as a picture"),
+    (lambda whole: b"GIF89a" + whole, 400, "is no JPEG, PNG or WebP"),
 ], ids=["empty", "text", "half", "header", "bomb", "large", "60-MB", "gif"])
 def test_bad_pictures_are_refused(make, status, said, healthy_painter, picture):
     reply = ask(healthy_painter, make(png(picture)))
     assert reply.status_code == status and said in sentence(reply)
+
+
+def test_one_photograph_one_answer(healthy_painter, store):
+    """The service reads and refuses as the library does: its network looks at where the colours are."""
+    network = onnxruntime.InferenceSession(store / "painter.onnx")
+    for name, data in READ.items():
+        small = np.array(open_picture(data).resize((128, 128), Image.Resampling.BILINEAR))
+        expected = network.run(None, {"pixels": small[None]})[0][0]
+        answer = ask(healthy_painter, data).json()
+        label = ["Monet", "Van Gogh"][expected.argmax()]
+        assert answer == {"painter": label, "probability": pytest.approx(expected.max(), abs=1e-6)}, name
+    for name, (data, _) in REFUSED.items():
+        with pytest.raises(PictureError) as refusal:
+            open_picture(data)
+        reply = ask(healthy_painter, data)
+        said = f"The request was refused: {refusal.value}."
+        assert (reply.status_code, sentence(reply)) == (400, said), name
 
 
 @pytest.mark.parametrize("request_, status, said", [

