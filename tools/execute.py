@@ -35,6 +35,8 @@ from nbdev.clean import clean_nb
 from nbformat.v4 import new_code_cell
 from outputs import tidy
 
+from atelier.files import atomic_write
+
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = re.compile(r"(?m)^(>?\s*\*\*Last verified:\*\*).*$")
 
@@ -82,9 +84,8 @@ def store(nb, path):
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(nb, temporary)
-    os.replace(temporary, path)
+    with atomic_write(path) as temporary:
+        nbformat.write(nb, temporary)
 
 
 def cores():

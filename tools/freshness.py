@@ -4,8 +4,8 @@
 
 `make execute` stores in a notebook's metadata, as `atelier.run`, what it was executed from: for each code cell its id,
 the hash of its code and that of its outputs; for each module of the project that it imported, the hash of its syntax
-tree; for each folder that it read, the hash of the files in it; and the environment variables that chose data or weights.
-The site's build compares the codes alone (site/layouts/_partials/notebook/stale.html computes the same hash).
+tree; for each folder that it read, the hash of the files in it; and the environment variables that chose data or
+weights. The site's build compares the codes alone (site/layouts/_partials/notebook/stale.html computes the same hash).
 """
 
 import ast
