@@ -55,8 +55,9 @@ def test_lesson_runs_on_real_data(lesson, variable, folder, few, tmp_path):
     file = tmp_path / f"{lesson}.ipynb"
     nbformat.write(notebook, file)
     shutil.copytree(ROOT / "nbs" / "quiz", tmp_path / "quiz")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p",
-               "no:hypothesispytest", "-p", "no:anyio", "--rootdir", tmp_path, "--nbval-lax", "--nbval-current-env", file]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis",
+               "-p", "no:hypothesispytest", "-p", "no:anyio", "--rootdir", tmp_path, "--nbval-lax",
+               "--nbval-current-env", file]
     run = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True,
                          env={**os.environ, variable: data})
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]

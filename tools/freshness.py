@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTIVE = re.compile(r"^#\s*\|")
 LABEL = re.compile(r"^#\s*\|\s*label:\s*(\S+)", re.M)
-DOCSTRING = re.compile(r'(:[ \t]*\n)[ \t]*"""(?s:.*?)"""[ \t]*(\n|\Z)')
+DOCSTRING = re.compile(r'(:[ \t]*\n)[ \t]*"""(?s:.*?)"""[ \t]*(?:\n|\Z)')
 # Folders whose files a notebook does not depend on: what it is made from, or what was made from it.
 NOT_DATA = {"nbs", "build", "dist", "site", "node_modules"}
 
@@ -38,7 +38,7 @@ def digest(*parts):
 def code_hash(source):
     """Of a cell's code without directives, blank lines and docstrings."""
     lines = [line.rstrip() for line in source.split("\n") if line.strip() and not DIRECTIVE.match(line)]
-    code = DOCSTRING.sub(r"\1\2", "\n".join(lines) + "\n")
+    code = DOCSTRING.sub(r"\1", "\n".join(lines) + "\n")
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
