@@ -166,6 +166,7 @@ REST = [
      "content/_index.md: links to /gone, which is not a page"),
     ("content/_index.md", None, 'content/_index.md: result: .* has no cell with the label "gone"'),
     ("hugo.toml", None, 'hugo.toml: the menu "footer" names /gone, which is not a page'),
+    ("hugo.toml", None, r"hugo.toml: the course has no description; write it below \[params\]"),
     ("hugo.toml", None, "hugo.toml: nothing is mounted as assets/images/favicon.svg"),
 ]
 SETTINGS = [
@@ -215,7 +216,9 @@ def mistakes():
             files[path] = content
         said.append(("", complaint))
     settings = (COURSE / "hugo.toml").read_text(encoding="utf-8")
-    files["hugo.toml"] = settings.replace("/teaching", "/gone").replace("images/favicon", "images/gone")
+    for right, wrong in [("/teaching", "/gone"), ("images/favicon", "images/gone"), ("description", "about")]:
+        settings = settings.replace(right, wrong)
+    files["hugo.toml"] = settings
     said += [("", complaint) for *_, complaint in SETTINGS]
     return files, said
 

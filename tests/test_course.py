@@ -1,6 +1,7 @@
 """The engine makes a site of any course: here of the tiny one in tests/course/, walked in a browser."""
 
 import re
+import shutil
 import tomllib
 
 import pytest
@@ -90,6 +91,24 @@ def test_the_course_s_own_words_stand_on_its_pages(small):
     assert f"<title>{settings['title']}: {settings['description']}</title>" in home
     lesson = (small / "courses/chances/lessons/01_dice.html").read_text(encoding="utf-8")
     assert "Notebook</dt><dd>download it" in lesson, "no command of another course"
+
+
+@pytest.mark.parametrize("address", ["", "https://example.org/least"])
+def test_a_home_page_an_icon_and_notebooks_are_enough(course, address):
+    """No deck, data sheet, glossary, quiz, menu, widget or list of changes."""
+    for part in ("slides", "data/dice/README.md", "glossary.yaml", "CHANGELOG.md", "assets", "nbs/01_dice.ipynb"):
+        path = course / part
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for page in (course / "content").glob("[!_]*.md"):
+        page.unlink()
+    (course / "content/_index.md").write_text("---\ntitle: Least\nheadline: Least\nlead: A.\n---\n", encoding="utf-8")
+    settings = (course / "hugo.toml").read_text(encoding="utf-8")
+    settings = re.sub(r"(?m)^glossary.*\n|^\[\[menus[^\[]*", "", settings)
+    (course / "hugo.toml").write_text(settings, encoding="utf-8")
+    lesson = course / "nbs/02_coins.ipynb"
+    lesson.write_text(re.sub(r"\[([\w ]+)\]\([^)]*\)", r"\1", lesson.read_text(encoding="utf-8")), encoding="utf-8")
+    run = build(ROOT, course / "public", course, HUGO_PARAMS_ADDRESS=address)
+    assert run.returncode == 0, run.stdout
 
 
 @pytest.mark.parametrize("language, colours", [("R", True), ("python", True), (None, False)])

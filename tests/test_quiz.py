@@ -41,6 +41,7 @@ def test_first_answers_count_and_are_kept(context, small_home):
     again = page.get_by_role("button", name="Start over")
     assert score(page) == "" and not again.is_visible()
     answers(page, 0).nth(positions(0, False)[0]).press("Enter")  # wrong, by keyboard
+    assert page.evaluate("Object.keys(localStorage)") == ["chances-quiz"], "under the course's own name"
     left = len(QUESTIONS) - 1
     assert score(page) == f"0 of 1 at the first try, {left} to go."
     solve(page, 0)
