@@ -38,12 +38,19 @@ def options(source):
 
 @pytest.fixture(scope="module")
 def read_by_the_site(tmp_path_factory):
-    """What the site's template notebook/read.html makes of each notebook's cells."""
+    """What the site's template notebook/cell.html makes of each notebook's cells."""
     project = tmp_path_factory.mktemp("reader")
     (project / "layouts").mkdir()
-    (project / "layouts/home.html").write_text(
-        '{{ $all := dict }}{{ range partial "notebook/names.html" nil }}'
-        '{{ $all = merge $all (dict . (partial "notebook/read.html" .).cells) }}{{ end }}{{ jsonify $all }}')
+    (project / "layouts/home.html").write_text("""
+        {{ $all := dict }}
+        {{ range $name := partial "notebook/names.html" nil }}
+          {{ $cells := slice }}
+          {{ range $index, $raw := (partial "notebook/raw.html" $name).cells }}
+            {{ $cells = $cells | append (partial "notebook/cell.html" (dict "raw" $raw "index" $index "file" $name)) }}
+          {{ end }}
+          {{ $all = merge $all (dict $name $cells) }}
+        {{ end }}
+        {{ jsonify $all }}""")
     mounts = [(ROOT / "site/layouts/_partials", "layouts/_partials"), ("layouts", "layouts"),
               (ROOT / "nbs", "assets/nbs")]
     (project / "hugo.toml").write_text('baseURL = "http://127.0.0.1/"\n' + "".join(
