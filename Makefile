@@ -20,7 +20,7 @@ define or_say
 endef
 NO_NETWORK := Could not install it: is there a network connection to the package registries?
 
-.PHONY: help present check test lab site execute pdf bench lock clean
+.PHONY: help present check test lab site execute pdf qmd bench lock upgrade clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
@@ -55,6 +55,9 @@ pdf: $(VENV)/.pdf node_modules/.package-lock.json ## Print the decks and the han
 	@$(PY) tools/browser.py
 	@$(PY) tools/pdf.py
 
+qmd: $(PY) ## Write the decks for Quarto into build/quarto (render them: CONTRIBUTING.md)
+	@$(PY) tools/qmd.py
+
 bench: $(VENV)/.course node_modules/.dev site ## Measure what should be fast
 	@$(PY) tools/bench.py
 	@$(PY) tools/bench_site.py
@@ -65,6 +68,9 @@ bench: $(VENV)/.course node_modules/.dev site ## Measure what should be fast
 lock: $(VENV)/.site ## Write requirements/*.txt and package-lock.json anew (UPGRADE=--upgrade)
 	@$(PY) tools/lock.py $(UPGRADE)
 	@PATH="$(abspath $(VENV))/bin:$$PATH" npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+upgrade: $(VENV)/.course ## Say what the newest packages would change, and change nothing (NB=02, or all)
+	@OMP_NUM_THREADS=1 $(PY) tools/upgrade.py $(NB)
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) node_modules build site/public site/resources atelier.egg-info

@@ -28,7 +28,8 @@ import httpx
 import imagehash
 from fastcore.foundation import L
 from PIL import Image
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (Retrying, retry_if_exception_type, stop_after_attempt,
+                      wait_exponential, wait_random)
 from tenacity.nap import sleep_using_event
 from tqdm.auto import tqdm
 
@@ -201,7 +202,7 @@ class Desk:
         self.lock, self.free_at, self.failures = Lock(), 0., 0
         self.patiently = Retrying(
             retry=retry_if_exception_type(Trouble), stop=stop_after_attempt(manners.tries),
-            wait=wait_exponential_jitter(multiplier=manners.pause, jitter=manners.pause),
+            wait=wait_exponential(multiplier=manners.pause) + wait_random(0, manners.pause),
             sleep=sleep_using_event(stopped), reraise=True)
 
     def get(self, read, url, params=None):
