@@ -192,7 +192,7 @@ def test_execute_stores_what_a_lesson_did(copy_of_project):
 
 @pytest.fixture
 def linked(copy_of_project):
-    """A copy of the project in which `make` finds everything installed, by links."""
+    """A copy of the project that has everything installed, by links; an installation through them would harm it."""
     copy = copy_of_project("site", "hugo.toml", "slides", "nbs", "data", "tools", "CHANGELOG.md")
     for name in {*MAKE_PARTS, ".venv", "node_modules"} - {"tools"}:
         (copy / name).symlink_to(ROOT / name)
@@ -204,7 +204,8 @@ def test_site_and_pdf_leave_each_other_alone(linked):
     from pypdf import PdfReader
 
     address, resources = "https://example.org/atelier/", str(ROOT / "site" / "resources")
-    run = make(linked, "site", f"ADDRESS={address}", HUGO_RESOURCEDIR=resources)
+    installed = [f"--old-file={name}" for name in (".venv/.site", ".venv/.pdf", "node_modules/.package-lock.json")]
+    run = make(linked, *installed, "site", f"ADDRESS={address}", HUGO_RESOURCEDIR=resources)
     assert run.returncode == 0, run.stdout + run.stderr
     for deck in (ROOT / "slides").glob("*.md"):
         cells = re.findall(r"{{< (?:cell|widget) ", deck.read_text(encoding="utf-8"))
@@ -213,7 +214,7 @@ def test_site_and_pdf_leave_each_other_alone(linked):
     assert address in home.read_text(encoding="utf-8") and (linked / "site/public/pagefind/pagefind.js").is_file()
     before = home.stat().st_mtime_ns
 
-    run = make(linked, "pdf", HUGO_RESOURCEDIR=resources)
+    run = make(linked, *installed, "pdf", HUGO_RESOURCEDIR=resources)
     assert run.returncode == 0, run.stdout + run.stderr
     assert home.stat().st_mtime_ns == before and address in home.read_text(encoding="utf-8")
     assert len(PdfReader(linked / "build/handout.pdf").pages) == 1

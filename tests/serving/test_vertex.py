@@ -101,15 +101,15 @@ def mask_of(prediction):
     return np.array(Image.open(io.BytesIO(base64.b64decode(prediction["mask"]))))
 
 
-def test_the_probe_is_answered_while_predictions_run(endpoint, predict):
-    """Vertex AI takes an endpoint away that does not."""
-    with ThreadPoolExecutor(4) as clients:
-        asked = [clients.submit(predict, {"instances": [GOOD]*16}) for _ in range(4)]
-        meanwhile = 0
-        while not all(request.done() for request in asked):
+def test_the_probe_is_answered_while_a_prediction_runs(endpoint, predict):
+    """More than once: Vertex AI takes an endpoint away that is silent. One that waits answers the first at the most."""
+    meanwhile = 0
+    with ThreadPoolExecutor(1) as client:
+        asked = client.submit(predict, {"instances": [GOOD]*16})
+        while not asked.done():
             assert endpoint.get(HEALTH).status_code == 200
-            meanwhile += not all(request.done() for request in asked)
-    assert meanwhile and all(request.result().status_code == 200 for request in asked)
+            meanwhile += not asked.done()
+    assert asked.result().status_code == 200 and meanwhile > 2
 
 
 @pytest.mark.parametrize("more", [{}, {"parameters": {}}, {"parameters": {"anything": [1]}}, {"parameters": None}],
@@ -223,7 +223,7 @@ def test_a_killed_worker_comes_back(endpoint, predict):
                 break
         except httpx.TransportError:
             pass
-        assert monotonic() - start < 40
+        assert monotonic() - start < 300, "it did not come back"
         sleep(.2)
 
 
