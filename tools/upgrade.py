@@ -14,18 +14,19 @@ import re
 import shutil
 import subprocess
 import sys
-from html import unescape
 from pathlib import Path
 
 import nbformat
-from execute import is_meant, label
+import outputs
+from execute import is_meant
+from freshness import label
+from outputs import PICTURES, TIME, shown_outputs, table_text
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = ROOT / "build" / "upgrade"
 COPY = SCRATCH / "atelier"
 PYTHON = SCRATCH / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 LOCK = "requirements/course.txt"
-TIME = re.compile(r"\b\d+:\d\d\b|\b[\d.,]+ *(?:ms|µs|s|min|seconds?|minutes?)\b")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 WORD = re.compile(r"[^\s|]+")
 
@@ -70,39 +71,30 @@ def packages(lock):
     return {name: ", ".join(sorted(set(versions))) for name, versions in found.items()}
 
 
-def text(outputs):
-    """What a page would show of a cell's outputs as words, without times; of a picture only that it is one."""
-    said = []
-    for output in outputs:
-        data = output.get("data", {})
-        if "text" in output:
-            said.append(output.text)
-        elif picture := next((kind for kind in data if kind.startswith("image/")), None):
-            said.append(picture)
-        elif "text/html" in data:
-            said.append(unescape(re.sub(r"(?s)<style.*?</style>|<[^>]*>", " ", data["text/html"])))
-        else:
-            said.append(data.get("text/plain", f"{output.get('ename')}: {output.get('evalue')}"))
-    return TIME.sub("…", "\n".join(said))
-
-
-def differences(stored, new):
-    """What differs in the new outputs of a cell, as (old, new)."""
-    before, now = (WORD.findall(text(cell.outputs)) for cell in (stored, new))
-    if len(before) != len(now):
-        return [(" ".join(before)[:80], " ".join(now)[:80])]
-    return [(old, fresh) for old, fresh in zip(before, now, strict=True) if old != fresh]
+def words(stored):
+    """The words and numbers that a page would show of a cell's outputs, without times; of a picture that it is one."""
+    texts = [kind if kind in PICTURES else table_text(content) if kind == "text/html" else content
+             for kind, content in shown_outputs(stored)]
+    return WORD.findall(TIME.sub("…", "\n".join(texts)))
 
 
 def compare(stored, new):
-    """What differs between two runs of a notebook, as (label, old, new); cells are told by their ids."""
-    ran = {cell.id: cell for cell in new.cells}
-    return [(label(cell), old, fresh) for cell in stored.cells if cell.cell_type == "code" and cell.id in ran
-            for old, fresh in differences(cell, ran[cell.id])]
+    """What differs between two runs of a notebook, as (label, old, new, "fails" where the tests would fail); cells are
+    told by their ids."""
+    ran, found = {cell.id: cell for cell in new.cells}, []
+    for cell in (cell for cell in stored.cells if cell.cell_type == "code" and cell.id in ran):
+        before, now = words(cell.outputs), words(ran[cell.id].outputs)
+        if len(before) != len(now):
+            before, now = [" ".join(before)[:80]], [" ".join(now)[:80]]
+        fails = "fails" if outputs.compare(cell.outputs, ran[cell.id].outputs, outputs.tolerance(cell.source)) else ""
+        found += [(label(cell), old, fresh, fails) for old, fresh in zip(before, now, strict=True) if old != fresh]
+        if fails and before == now:
+            found.append((label(cell), "its picture", "another", fails))
+    return found
 
 
 def run(notebook):
-    """What the notebook gives in the new environment: ((label, old, new) …) and None, or nothing and why it fails."""
+    """What the notebook gives in the new environment: (what compare says) and None, or nothing and why it fails."""
     ended = subprocess.run([PYTHON, COPY / "tools/execute.py", notebook.name], cwd=COPY, text=True, capture_output=True)
     if ended.returncode:
         lines = COLOUR.sub("", ended.stderr or ended.stdout).split("\n")
@@ -141,7 +133,7 @@ def main(arguments):
         f"# What an upgrade would change\n\n{len(notebooks)} notebooks ran, {len(failing)} failed.\n",
         table("Packages that move", ["package", "now", "then"], moved),
         table("Notebooks that fail", ["notebook", "why"], failing),
-        table("Cells that show something else", ["notebook", "cell", "stored", "new"], differing)])
+        table("Cells that show something else", ["notebook", "cell", "stored", "new", "in the tests"], differing)])
     (SCRATCH / "report.md").write_text(report, encoding="utf-8")
     print(f"\n{report}\nThis is build/upgrade/report.md. Nothing outside build/ has changed.")
     sys.exit(bool(failing))
