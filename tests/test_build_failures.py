@@ -260,3 +260,16 @@ def test_the_course_itself_builds_and_shows_what_a_cell_printed(course):
     run = build(ROOT, course / "public", course)
     assert run.returncode == 0, run.stdout
     assert "12345 of 99999 are heads" in (course / "public/slides/dice.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file, text, complaint", [
+    ("glossary.yaml", "- {term: Face", "glossary.yaml: cannot be read: "),
+    ("hugo.toml", 'glossary = "words.yaml"', 'hugo.toml: glossary = "words.yaml", but there is no such file'),
+])
+def test_a_glossary_that_cannot_be_read_is_named(course, file, text, complaint):
+    """In builds of their own, since the words of such a glossary are not looked at."""
+    if file == "hugo.toml":
+        text = re.sub('glossary = ".*"', text, (course / file).read_text(encoding="utf-8"))
+    (course / file).write_text(text, encoding="utf-8")
+    run = build(ROOT, course / "public", course)
+    assert run.returncode and complaint in run.stdout and "execute of template failed" not in run.stdout, run.stdout
