@@ -27,7 +27,7 @@ def test_the_engine_names_nothing_of_a_course():
 
 
 def test_the_tiny_course_has_no_template_of_its_own():
-    assert not list(COURSE.rglob("*.html")) and not list(COURSE.rglob("*.css"))
+    assert not list(COURSE.rglob("*.html"))
 
 
 @pytest.fixture
@@ -83,6 +83,8 @@ def test_a_course_brings_its_widgets(small_home, page, address):
     figure.get_by_role("button", name="Roll").click()
     assert status.text_content().startswith("13 rolls, ")
     until(page, "document.querySelector('[data-widget] img').naturalWidth > 0")
+    rounded = "getComputedStyle(document.querySelector('[data-widget] img')).borderRadius"
+    assert page.evaluate(rounded) == "10px", "and their looks, in css/course.css"
 
 
 def test_the_course_s_own_words_stand_on_its_pages(small):

@@ -11,7 +11,7 @@ export default function dice(room, { faces, rolls }, [address]) {
     thrown.push(1 + Math.floor(faces*Math.random()));
     show();
   };
-  room.append(element('img', { src: address, alt: 'A die', width: 64, height: 64 }),
+  room.append(element('img', { class: 'widget-die', src: address, alt: 'A die', width: 64, height: 64 }),
     element('div', { class: 'widget-controls' }, button('Roll', roll)), status);
   show();
 }
