@@ -9,6 +9,9 @@ import pytest
 
 # Lessons begin with the same weights whatever this machine has in torchvision's cache.
 os.environ.setdefault("ATELIER_WEIGHTS", "atelier")
+# Cells read data/results, also where data to measure them on is at hand.
+for variable in ("ATELIER_REAL_PAINTINGS", "ATELIER_REAL_REVIEWS", "ATELIER_LONG", "ATELIER_STORE"):
+    os.environ.pop(variable, None)
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("[0-9A-Z]*_*.ipynb"))

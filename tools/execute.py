@@ -149,6 +149,7 @@ def is_meant(notebook, prefix):
 
 def main(prefixes):
     os.environ.setdefault("ATELIER_WEIGHTS", "atelier")  # the same weights whatever this machine has in its cache
+    os.environ.setdefault("ATELIER_STORE", "1")  # what a cell measures for data/results is stored, as its output is
     notebooks = sorted(NBS.glob("[0-9A-Z]*_*.ipynb"))
     if prefixes == ["--clean"]:
         for path in notebooks:
