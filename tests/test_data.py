@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, read
 from PIL import Image
 
 from atelier.datasets import CLASSES, contact_sheet, home, make_picture, paintings, remake
@@ -110,9 +110,11 @@ def test_command_line_says_how_it_is_used():
     assert done.returncode == 1 and "usage: python -m atelier.datasets remake" in done.stderr
 
 
-def test_data_sheet_has_the_measured_table():
+def test_data_sheet_shows_the_measured_table():
     sheet = (DATA / "paintings/README.md").read_text()
-    table = sheet.split("<!-- difficulty -->")[1].split("<!-- /difficulty -->")[0].strip().splitlines()[2:]
+    assert '{{< cell nb="A_painting_data" label="difficulty" show="output" >}}' in sheet
+    cell, = [cell for cell in read(ROOT / "nbs/A_painting_data.ipynb").cells if cell.id == "difficulty"]
+    table = cell.outputs[0].data["text/markdown"].splitlines()[2:]
     errors = {line.split("|")[1].split(",")[0].strip(): float(line.split("|")[3].strip(" %")) for line in table}
     assert errors["colour histogram"] >= 18 and errors["texture statistics"] >= 18
     assert errors["ResNet-18 from scratch"] >= 18

@@ -146,6 +146,7 @@ def main():
             store(nbformat.read(path, as_version=4), path)
         return
     freshness.set_environment(asked.root)
+    os.environ.setdefault("ATELIER_STORE", "1")  # what a cell measures for data/results is stored, as its output is
     unknown = [prefix for prefix in asked.notebooks if not any(is_meant(nb, prefix) for nb in notebooks)]
     if unknown:
         sys.exit(f"No notebook {', '.join(unknown)} in nbs/. There are: " + ", ".join(nb.stem for nb in notebooks))

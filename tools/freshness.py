@@ -159,6 +159,7 @@ def environment(nb, modules, root=ROOT):
     """The variables that are set and named by the notebook or its modules; a path is stored as "set"."""
     texts = [cell.source for cell in nb.cells] + [(root / name).read_text(encoding="utf-8") for name in modules]
     named = set(re.findall(r"\bATELIER_[A-Z_]+", "\n".join(texts))) & set(os.environ)
+    named -= set(settings(root).get("measuring", ()))
     return {name: os.environ[name] if re.fullmatch(r"\w+", os.environ[name]) else "set" for name in sorted(named)}
 
 

@@ -5,13 +5,17 @@ they pass and put together as Jupyter does; nothing runs a second time. The cell
 that the stored numbers belong to. Where a cell has the tag nbval-check-output, nbval compares it to the letter besides.
 """
 
+import os
+
 import nbformat
 import pytest
-from freshness import label, set_environment
+from freshness import label, set_environment, settings
 from nbval.plugin import IPyNbCell, NbCellError
 from outputs import compare, tidy, tolerance
 
 set_environment()
+for variable in settings().get("measuring", ()):
+    os.environ.pop(variable, None)
 OUTPUT_TIMEOUT = 120  # nbval's 5 seconds are too short where other work keeps the processor busy
 
 
