@@ -9,11 +9,10 @@ import sys
 
 import nbformat
 import pytest
+from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from outputs import compare, table_text, tolerance
 from PIL import Image, ImageDraw
-
-from conftest import ROOT
 
 
 def printed(text):
