@@ -83,8 +83,8 @@ def test_a_course_brings_its_widgets(small_home, page, address):
     figure.get_by_role("button", name="Roll").click()
     assert status.text_content().startswith("13 rolls, ")
     until(page, "document.querySelector('[data-widget] img').naturalWidth > 0")
-    rounded = "getComputedStyle(document.querySelector('[data-widget] img')).borderRadius"
-    assert page.evaluate(rounded) == "10px", "and their looks, in css/course.css"
+    turned = page.evaluate("getComputedStyle(document.querySelector('.widget-die')).rotate")
+    assert turned == "7deg", "and their looks, in css/course.css"
 
 
 def test_the_course_s_own_words_stand_on_its_pages(small):
