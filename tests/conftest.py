@@ -23,7 +23,7 @@ def read(notebook):
     return nbformat.read(notebook, as_version=4)
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     """Waits until a function says something true; how long that takes is no matter."""
     end = time.monotonic() + seconds
     while not condition():

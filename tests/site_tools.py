@@ -109,7 +109,7 @@ def chromium():
             running.close()
 
 
-def until(page, script, argument=None, seconds=30):
+def until(page, script, argument=None, seconds=120):
     """Waits until a script says something true. Playwright's own waiting runs in the page, whose policy forbids it."""
     from playwright.sync_api import Error
 
