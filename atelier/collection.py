@@ -70,7 +70,7 @@ class Collection:
         self.folder, self.credits = Path(folder), Path(folder) / 'CREDITS.csv'
         rows = read_credits(self.credits) if self.credits.exists() else []
         self.rows = {row['file']: row for row in rows}
-        for part in [*self.folder.glob('*/*.jpg.*.part'), *self.folder.glob('CREDITS.csv.*.part')]:
+        for part in [*self.folder.glob('*/*.jpg*.part'), *self.folder.glob('CREDITS.csv*.part')]:
             part.unlink()  # of a run that was killed
         for row in self.rows.values():
             if row['duplicate_of']: (self.folder / row['file']).unlink(missing_ok=True)

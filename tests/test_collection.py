@@ -33,7 +33,8 @@ def test_wrong_checksum_is_fetched_again(museum, capsys, tmp_path):
     with Image.open(damaged) as image:
         ImageOps.mirror(image).save(damaged)
     cut.write_bytes(cut.read_bytes()[:999])
-    (tmp_path / "claude-monet/met-9.jpg.0a1b2c3d.part").write_bytes(b"of a run that was killed")
+    for name in ("met-9.jpg.0a1b2c3d.part", "met-9.jpg.part"):
+        (tmp_path / "claude-monet" / name).write_bytes(b"of a run that was killed")
     before = len(server.asked)
     assert len(visit(server, tmp_path)) == 6
     said = capsys.readouterr().out
