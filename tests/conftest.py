@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def wait_for(condition, seconds=120):
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
+
+
+def pytest_sessionstart(session):
+    """What lessons, kernels and servers leave in the temporary folder goes where pytest's own goes in the end."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = session.config._tmp_path_factory.getbasetemp() / "tmp"
+        folder.mkdir()
+        os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -71,7 +71,7 @@ def live():
 def page(live, browser):
     """The deck, open."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.set_default_timeout(120_000)  # the first cell imports fastai
+    page.set_default_timeout(300_000)  # the first cell imports fastai
     page.goto(live.site + DECK)
     page.wait_for_selector(".reveal.ready")
     return page
@@ -101,8 +101,13 @@ def type_and_run(page, cell, code):
     ready(cell)
     field = cell.locator(".live-field")
     field.fill(code)
+    cell.get_by_role("button", name="Interrupt", include_hidden=True).evaluate("""button => {
+        window.ran = false;  // it may be over before somebody looks
+        new MutationObserver(() => { window.ran ||= !button.hidden })
+            .observe(button, {attributes: true, attributeFilter: ['hidden']});
+    }""")
     field.press("Shift+Enter")
-    cell.get_by_role("button", name="Interrupt").wait_for()
+    until(page, "window.ran")
     ready(cell)
     return cell.locator(".live-outputs")
 
