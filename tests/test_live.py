@@ -160,7 +160,7 @@ def test_code_is_edited_in_place(page):
     field.press("Escape")
     assert page.evaluate("document.activeElement === document.body") and field.is_visible()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("location.hash") != place, "out of the field the keys are the slides' again"
+    until(page, "place => location.hash !== place", place)  # out of the field the keys are the slides' again
     cell = slide_of(page, "grey-loss")
     press(cell, "Reset")
     assert not cell.locator(".live-field").count() and cell.locator(".chroma").text_content() == code
