@@ -135,14 +135,15 @@ def test_a_slide_runs_its_cell_beside_what_was_stored(page):
 def test_code_is_edited_in_place(page):
     """Keys in the field stay there; text, errors, pictures, tables and bars show; Reset brings the code back."""
     cell = slide_of(page, "grey-loss")
-    place, code = page.evaluate("location.hash"), cell.locator(".chroma").text_content()
+    where = "JSON.stringify(Reveal.getIndices())"  # the address follows later
+    place, code = page.evaluate(where), cell.locator(".chroma").text_content()
     press(cell, "Edit")
     field = cell.locator(".live-field")
     assert "def grey_loss" in field.input_value() and "#|" not in field.input_value()
     field.press("End")
     for key in ("Space", "ArrowRight", "PageDown", "d", "b", "s"):
         field.press(key)
-    assert page.evaluate("location.hash") == place and not page.locator(".with-pen, .reveal.paused").count()
+    assert page.evaluate(where) == place and not page.locator(".with-pen, .reveal.paused").count()
     assert type_and_run(page, cell, "print(6*7)").inner_text().strip() == "42"
     error = type_and_run(page, cell, "print('so far')\n1/0")
     assert "so far" in error.inner_text() and "ZeroDivisionError" in error.locator(".output-error").inner_text()
@@ -160,7 +161,7 @@ def test_code_is_edited_in_place(page):
     field.press("Escape")
     assert page.evaluate("document.activeElement === document.body") and field.is_visible()
     page.keyboard.press("ArrowRight")
-    until(page, "place => location.hash !== place", place)  # out of the field the keys are the slides' again
+    assert page.evaluate(where) != place, "out of the field the keys are the slides' again"
     cell = slide_of(page, "grey-loss")
     press(cell, "Reset")
     assert not cell.locator(".live-field").count() and cell.locator(".chroma").text_content() == code
