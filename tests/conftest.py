@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,9 +32,29 @@ def wait_for(condition, seconds=120):
         time.sleep(0.01)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """What lessons, kernels and servers leave in the temporary folder goes where pytest's own goes in the end."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = session.config._tmp_path_factory.getbasetemp() / "tmp"
+        folder.mkdir()
+        os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """What xdist's --dist loadgroup hands out at once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return nodeid if Path(file).stem in SPREAD else file
+
+    return Files(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
 def pytest_collection_modifyitems(config, items):
-    """Groups for xdist's --dist loadgroup; it reads them in a later call of this hook."""
+    """The order for --dist loadgroup."""
     if not getattr(config.option, "loadgroup", False):  # xdist sets it in its workers
         return
     seconds = {path: read(path).metadata.get("atelier", {}).get("seconds", 0) for path in NOTEBOOKS}
@@ -45,9 +66,6 @@ def pytest_collection_modifyitems(config, items):
         return (1, -seconds[item.path]) if item.path in seconds else (2, 0)
 
     items.sort(key=rank)
-    for item in items:
-        if item.path.stem not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

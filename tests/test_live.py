@@ -71,7 +71,7 @@ def live():
 def page(live, browser):
     """The deck, open."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.set_default_timeout(120_000)  # the first cell imports fastai
+    page.set_default_timeout(300_000)  # the first cell imports fastai
     page.goto(live.site + DECK)
     page.wait_for_selector(".reveal.ready")
     return page
@@ -101,8 +101,13 @@ def type_and_run(page, cell, code):
     ready(cell)
     field = cell.locator(".live-field")
     field.fill(code)
+    cell.get_by_role("button", name="Interrupt", include_hidden=True).evaluate("""button => {
+        window.ran = false;  // it may be over before somebody looks
+        new MutationObserver(() => { window.ran ||= !button.hidden })
+            .observe(button, {attributes: true, attributeFilter: ['hidden']});
+    }""")
     field.press("Shift+Enter")
-    cell.get_by_role("button", name="Interrupt").wait_for()
+    until(page, "window.ran")
     ready(cell)
     return cell.locator(".live-outputs")
 
@@ -130,14 +135,15 @@ def test_a_slide_runs_its_cell_beside_what_was_stored(page):
 def test_code_is_edited_in_place(page):
     """Keys in the field stay there; text, errors, pictures, tables and bars show; Reset brings the code back."""
     cell = slide_of(page, "grey-loss")
-    place, code = page.evaluate("location.hash"), cell.locator(".chroma").text_content()
+    where = "JSON.stringify(Reveal.getIndices())"  # the address follows later
+    place, code = page.evaluate(where), cell.locator(".chroma").text_content()
     press(cell, "Edit")
     field = cell.locator(".live-field")
     assert "def grey_loss" in field.input_value() and "#|" not in field.input_value()
     field.press("End")
     for key in ("Space", "ArrowRight", "PageDown", "d", "b", "s"):
         field.press(key)
-    assert page.evaluate("location.hash") == place and not page.locator(".with-pen, .reveal.paused").count()
+    assert page.evaluate(where) == place and not page.locator(".with-pen, .reveal.paused").count()
     assert type_and_run(page, cell, "print(6*7)").inner_text().strip() == "42"
     error = type_and_run(page, cell, "print('so far')\n1/0")
     assert "so far" in error.inner_text() and "ZeroDivisionError" in error.locator(".output-error").inner_text()
@@ -155,7 +161,7 @@ def test_code_is_edited_in_place(page):
     field.press("Escape")
     assert page.evaluate("document.activeElement === document.body") and field.is_visible()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("location.hash") != place, "out of the field the keys are the slides' again"
+    assert page.evaluate(where) != place, "out of the field the keys are the slides' again"
     cell = slide_of(page, "grey-loss")
     press(cell, "Reset")
     assert not cell.locator(".live-field").count() and cell.locator(".chroma").text_content() == code
