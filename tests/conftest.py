@@ -75,13 +75,11 @@ def notebook(request):
 
 
 def copy_to(folder, *names):
-    """Copies files and folders of the project into a folder, to be broken there; data/, which is large, is a link."""
+    """Copies files and folders of the project into a folder, to be broken there."""
     for name in names:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if name == "data":
-            target.symlink_to(source, target_is_directory=True)
-        elif source.is_dir():
+        if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("public", "resources", "__pycache__"))
         else:
             shutil.copy(source, target)
