@@ -27,6 +27,7 @@ def printed(text):
     ("error 47%", "error 48%"),
     ("12.3 s a picture, 140 pictures/s", "99.9 s a picture, 7 pictures/s"),
     ("done in 120 ms", "done in 3 ms"),
+    ("1.9 times as fast", "2.8 times as fast"),
     ("<Figure at 0x7f00aa00>", "<Figure at 0x7f00bbcc>"),
     ("served at http://127.0.0.1:41234/", "served at http://127.0.0.1:50001/"),
     ("a   b", "a b"),
@@ -52,6 +53,11 @@ def test_near_enough(stored, new):
 ])
 def test_too_far(stored, new):
     assert len(compare(printed(stored), printed(new))) == 1
+
+
+def test_what_is_printed_between_other_outputs_is_one_text():
+    table = html("0.1", "00:01")
+    assert not compare(printed("a\nb\n") + table + table, printed("a\n") + table + printed("b\n") + table)
 
 
 def test_a_cell_states_its_own_tolerance():

@@ -63,13 +63,12 @@ STEPS, TRAINING = 16, dict(shards=2, bs=8, size=32, device="cpu", report=4)
 # Killed while it writes its seventh checkpoint, of which half is on the disk.
 KILLED = """
 import os, signal, sys, torch
-from pathlib import Path
 from atelier import pretraining
 whole = torch.save
-def half(state, file):
-    whole(state, file)
+def half(state, out):
+    whole(state, out)
     if state['step'] == 7:
-        os.truncate(file, Path(file).stat().st_size//2)
+        out.truncate(out.tell()//2)
         os.kill(os.getpid(), signal.SIGKILL)
 torch.save = half
 pretraining.pretrain(sys.argv[1], {crops}, **{training}, every=0)

@@ -8,7 +8,7 @@ from conftest import ROOT
 from site_tools import build, until
 
 DECKS = sorted(path.stem for path in (ROOT / "slides").glob("*.md"))
-HASHED = re.compile(r"(^|[._])[0-9a-f]{14,64}\.\w+$")  # Hugo's own hashes drop zeros at their beginning
+HASHED = re.compile(r"(^|[._])[0-9a-f]{12,64}\.\w+$")  # Hugo's own hashes drop zeros at their beginning
 
 
 @pytest.fixture(params=["http", "file"])

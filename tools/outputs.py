@@ -24,6 +24,7 @@ PICTURES = ("image/png", "image/jpeg")
 RELATIVE, COUNT_SHARE, EXACT_BELOW, PICTURE_SIDE, PICTURE_DIFFERENCE = 0.02, 0.02, 50, 64, 6
 
 TIME = re.compile(r"(?<![\w.])[\d.,]*\d *(?:ms|µs|us|ns|s|min|h|seconds?|minutes?|hours?|milliseconds?)\b"
+                  r"|(?<![\w.])[\d.,]*\d times as (?:fast|long|slow)\b"
                   r"|(?<![\w.])[\d.,]*\d *\w*/(?:s|ms|min)\b|(?<![\w.])[\d.,]*\d \w+ (?:a|per) second"
                   r"|(?<!\d)\d+:\d\d(?::\d\d)?(?!\d)")
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}|(?<=127\.0\.0\.1:)\d+")
@@ -74,16 +75,18 @@ def shown(output):
 
 
 def shown_outputs(outputs):
-    """The outputs of a cell as a list of (kind, content), streams joined."""
-    found = []
+    """The outputs of a cell as a list of (kind, content). All that it printed is one text, where it began, as it is
+    stored."""
+    found, printed = [], None
     for output in outputs:
         if output["output_type"] == "stream" and output["name"] == "stderr":
             continue
         kind, content = shown(output)
-        if kind == "text" and found and found[-1][0] == "text":
-            found[-1] = kind, found[-1][1] + content
-        else:
-            found.append((kind, content))
+        if kind == "text" and printed is not None:
+            found[printed] = kind, found[printed][1] + content
+            continue
+        printed = len(found) if kind == "text" else printed
+        found.append((kind, content))
     return [(kind, content) for kind, content in found if content.strip()]
 
 
