@@ -28,8 +28,8 @@ help: ## Show this list
 present: $(VENV)/.site $(if $(LIVE),$(VENV)/.course) node_modules/.package-lock.json ## Serve deck and site on this machine (PORT=1313; LIVE=1 runs code on slides)
 	@$(PY) tools/present.py --port $(PORT) $(if $(LIVE),--live)
 
-# What fails fast: house rules, stored outputs, library, one build of each course, one deck in a browser.
-CHECKS := house freshness notebooks outputs descent resizing painting reviews data build_failures glossary
+# What fails fast: house rules, stored outputs, the library, a build of each course, a deck in a browser.
+CHECKS := house freshness notebooks outputs results course build_failures stale files descent resizing painting reviews quiz glossary
 check: $(VENV)/.course node_modules/.dev ## Run what fails fast, and report all of it
 	@$(PY) tools/browser.py
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 $(CHECKS:%=tests/test_%.py) "tests/test_deck.py::test_every_slide_fits_and_can_be_read[gradient-descent]"
