@@ -28,6 +28,7 @@ def printed(text):
     ("12.3 s a picture, 140 pictures/s", "99.9 s a picture, 7 pictures/s"),
     ("done in 120 ms", "done in 3 ms"),
     ("1.9 times as fast", "2.8 times as fast"),
+    ("1.6 times as many requests a second", "1.9 times as many requests a second"),
     ("<Figure at 0x7f00aa00>", "<Figure at 0x7f00bbcc>"),
     ("served at http://127.0.0.1:41234/", "served at http://127.0.0.1:50001/"),
     ("a   b", "a b"),

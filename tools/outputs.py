@@ -24,7 +24,7 @@ PICTURES = ("image/png", "image/jpeg")
 RELATIVE, COUNT_SHARE, EXACT_BELOW, PICTURE_SIDE, PICTURE_DIFFERENCE = 0.02, 0.02, 50, 64, 6
 
 TIME = re.compile(r"(?<![\w.])[\d.,]*\d *(?:ms|µs|us|ns|s|min|h|seconds?|minutes?|hours?|milliseconds?)\b"
-                  r"|(?<![\w.])[\d.,]*\d times as (?:fast|long|slow)\b"
+                  r"|(?<![\w.])[\d.,]*\d times as (?:fast|long|slow|many \w+ a second)\b"
                   r"|(?<![\w.])[\d.,]*\d *\w*/(?:s|ms|min)\b|(?<![\w.])[\d.,]*\d \w+ (?:a|per) second"
                   r"|(?<!\d)\d+:\d\d(?::\d\d)?(?!\d)")
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}|(?<=127\.0\.0\.1:)\d+")
