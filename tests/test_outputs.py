@@ -64,8 +64,11 @@ def test_what_is_printed_between_other_outputs_is_one_text():
 def test_a_cell_states_its_own_tolerance():
     assert tolerance("#| label: a\n#| tolerance: 0.1\nx") == {"relative": 0.1}
     assert tolerance("#| label: a\nx") == {}
-    with pytest.raises(ValueError, match="absolut"):
-        tolerance("#| tolerance: {absolut: 0.1}")
+    assert tolerance("#| tolerance: relative 0.2, absolute 4\nx") == {"relative": 0.2, "absolute": 4}
+    assert tolerance("#| tolerance: unchecked, chance decides\nx") == {"unchecked": "chance decides"}
+    for wrong in ("absolut 0.1", "unchecked", "relative", "relative 0.1 absolute 2"):
+        with pytest.raises(ValueError, match=wrong):
+            tolerance(f"#| tolerance: {wrong}")
     for stored, new, stated, same in [
             ("0.50", "0.54", {"relative": 0.1}, True), ("0.50", "0.57", {"relative": 0.1}, False),
             ("0.03", "0.09", {"absolute": 0.07}, True), ("0.03", "0.13", {"absolute": 0.07}, False),

@@ -5,8 +5,8 @@ and a whole number below 50 not at all; times are not compared; words must be th
 shrunk to 64 pixels, differs by 6 of 255 on average at the most. A cell may state its own:
 
     #| tolerance: 0.1                                  10 %, for every number
-    #| tolerance: {absolute: 0.07}                     or by so much; `count` is the same for whole numbers
-    #| tolerance: {unchecked: the order is that of the replies}      only the kinds of its outputs are compared
+    #| tolerance: relative 0.1, absolute 0.07          or by so much; `count` is the same for whole numbers
+    #| tolerance: unchecked, since chance orders them  only the kinds of its outputs are compared
 """
 
 import base64
@@ -53,12 +53,15 @@ def tidy(output):
 
 def tolerance(source):
     """What a cell's `#| tolerance:` says, as a dict with some of relative, absolute, count, unchecked."""
-    said = re.search(r"(?m)^#\|\s*tolerance:(.*)$", source)
-    stated = yaml.safe_load(said.group(1)) if said else {}
-    stated = {"relative": stated} if isinstance(stated, int | float) else stated
-    if unknown := set(stated) - {"relative", "absolute", "count", "unchecked"}:
-        raise ValueError(f"#| tolerance: it may say relative, absolute, count, unchecked, but not {sorted(unknown)}")
-    return stated
+    found = re.search(r"(?m)^#\|\s*tolerance:(.*)$", source)
+    said = yaml.safe_load(found.group(1)) if found else ""
+    if isinstance(said, int | float):
+        return {"relative": said}
+    if said.startswith("unchecked, "):
+        return {"unchecked": said.removeprefix("unchecked, ")}
+    if said and not re.fullmatch(r"((relative|absolute|count) [\d.]+(, |$))+", said):
+        raise ValueError(f"#| tolerance: {said}: write a number, or such as: relative 0.1, absolute 2")
+    return {name: float(number) for name, number in re.findall(r"(\w+) ([\d.]+)", said)}
 
 
 def shown(output):
