@@ -63,7 +63,8 @@ def read_header(data, name):
     "The picture in bytes as a PIL image that isn't decoded yet, of one of FORMATS."
     from PIL import Image
     try: image = Image.open(BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning): image = None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        image = None
     except Exception:  # on a stranger's bytes a decoder may raise anything
         wrong = 'is no JPEG, PNG or WebP that can be read'
         raise PictureError(name, wrong, 'save it as one of them') from None
@@ -98,7 +99,8 @@ def atomic_write(file):
     keeps its permissions; a link is followed.
     Source: Moyer, "Ensuring data reaches disk" (2011)."""
     file = Path(os.path.realpath(file))
-    part = file.with_name(f'{file.name}.{uuid4().hex[:8]}.part')  # of this writer alone
+    # A name of this writer alone.
+    part = file.with_name(f'{file.name}.{uuid4().hex[:8]}.part')
     try:
         yield part
         with open(part, 'r+b') as written: os.fsync(written.fileno())
@@ -145,4 +147,5 @@ def check_fit(file, tensors, own, network, remedy):
     "ValueError unless the tensors of `file` fill the state dict `own` of a `network`."
     if odd := list(misfits(tensors, own)):
         raise ValueError(
-            f'{file} does not fit {network} in {len(odd)} places ({odd[0]}): {remedy}')
+            f'{file} does not fit {network} in {len(odd)} places '
+            f'({odd[0]}): {remedy}')

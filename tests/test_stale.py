@@ -41,7 +41,6 @@ def test_what_is_built_comes_from_what_ran(course, change, complaint):
     run = build(ROOT, course / "public", course)
     assert bool(run.returncode) == bool(complaint), run.stdout
     if complaint:
-        # A slide that shows the cell that is gone complains too.
         assert re.search(complaint, run.stdout), run.stdout
         assert len(re.findall("make execute", run.stdout)) == 1, run.stdout
 

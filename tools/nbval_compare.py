@@ -3,6 +3,7 @@
 nbval itself drops updates of a display, so that it never sees a training's table. So the kernel's messages are noted as
 they pass and put together as Jupyter does; nothing runs a second time. The cells run with the data, weights and threads
 that the stored numbers belong to. Where a cell has the tag nbval-check-output, nbval compares it to the letter besides.
+Not compared: quizzes, whose output is a script, and cells that show a live widget, which catches what they print.
 """
 
 import os
