@@ -202,7 +202,8 @@ def test_faults_of_a_picture(museum, capsys, tmp_path, fault, times, words, agai
         server.faults["met-4"], before = [], len(server.asked)
         assert len(visit(server, tmp_path)) == 6
         check_whole(tmp_path, 6)
-        assert [name for name in server.asked[before:] if "search" not in name and "record" not in name] == ["met-4"]
+        # Perhaps asked twice, on a slow machine: no other is asked again.
+        assert {name for name in server.asked[before:] if "search" not in name and "record" not in name} == {"met-4"}
     else:
         assert said == ""
 
