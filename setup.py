@@ -16,6 +16,7 @@ def lines(key):
 setup(
     name=settings["lib_name"],
     version=settings["version"],
+    url=settings["url"] or None,
     install_requires=lines("requirements"),
     extras_require={"dev": lines("dev_requirements")},
 )
