@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"  # what the project is tested on where it is there, and never ships
 NOTEBOOKS = sorted((ROOT / "nbs").glob("[0-9A-Z]*_*.ipynb"))
 
 # How `make test` shares the tests out among its workers: a file's tests stay together, since they share servers and
@@ -158,7 +159,7 @@ def home(public):
 @pytest.fixture(scope="session")
 def real():
     """The folder of real pictures and texts that the project is tested on but never ships."""
-    folder = Path(os.environ.get("ATELIER_REAL", ROOT.parent / "shared" / "real"))
+    folder = Path(os.environ.get("ATELIER_REAL", SHARED / "real"))
     if not folder.is_dir():
         pytest.skip(f"no real pictures at {folder}; name their folder in ATELIER_REAL to run this test")
     return folder
