@@ -45,6 +45,20 @@ def painting_rate(count=24):
     return count/(time.perf_counter() - start)
 
 
+def museum_visit(count=6):
+    """Seconds for pictures from a server on this machine, asked once a second as if it were far away."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from museum_server import MuseumServer, exhibit
+
+    exhibits = [exhibit(number, "commons") for number in range(count)]
+    with MuseumServer(exhibits) as server, tempfile.TemporaryDirectory() as dest:
+        start = time.perf_counter()
+        options = ["--dest", dest, "--through", server.address, "--contact", "bench@example.org"]
+        subprocess.run([sys.executable, "-m", "atelier.museums", "Claude Monet", "--n", str(count), *options],
+                       check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         cache, public = Path(folder, "cache"), Path(folder, "public")
@@ -54,6 +68,7 @@ def main():
             report(f"deck {deck.stem}: HTML, CSS and JS, gzipped", f"{deck_bytes(public, deck.stem)/1024:.0f} KB",
                    "goal: at most 120 KB")
         shutil.rmtree(cache, ignore_errors=True)
+    report("museums, 6 pictures at a second each", f"{museum_visit():.1f} s", "goal: at least 7 s, at most 20 s")
     report("painting, 256 px, one core", f"{painting_rate():.1f} a second", "goal: at least 12")
 
 
