@@ -278,12 +278,12 @@ def commons_works(desk, artist):
 # %% ../nbs/C_museums_commons.ipynb #commons-work
 def commons_work(row, artist):
     "Title, year and museum come from Wikidata; licence and credit from Commons."
-    info = row['info']
+    info, number = row['info'], re.fullmatch(r'Q\d+', row['id'])[0]
     credit = meta(info, 'Credit') or meta(info, 'Artist') or 'Wikimedia Commons'
     licence = meta(info, 'LicenseShortName') or meta(info, 'License').upper()
-    return Work('commons', row['id'], row['number'], titled(row['title']), artist,
+    return Work('commons', number, row['number'], titled(row['title']), artist,
                 year(row['date']), licence, credit[:200], info['descriptionurl'],
-                info['thumburl'], row['collection'], row['id'])
+                info['thumburl'], row['collection'], number)
 
 # %% ../nbs/C_museums_commons.ipynb #commons-museum
 STARRY_NIGHT = 'Van Gogh - Starry Night - Google Art Project.jpg'

@@ -113,7 +113,7 @@ def report(works, files, collection):
         reasons += [f'{desk.title}, {why}: {k}' for why, k in desk.left_out.items()]
     here = collection.folder.name
     tqdm.write(f'{len(files)} of {works.n} pictures are in {here}, and no source has '
-               f'more. Left out: {"; ".join(reasons) or "none"}.')
+               f'more for now. Left out: {"; ".join(reasons) or "none"}.')
 
 # %% ../nbs/C_museums.ipynb #fetch
 def fetch(artist, n, dest, museums, manners):

@@ -31,7 +31,7 @@ KNOWN = *MUSEUMS, CHICAGO  # all that can be named
 def say_once(sentence): tqdm.write(sentence)
 
 def open_desks(museums, manners, n):
-    "A desk for each museum, by name. Says what `n` pictures cost who names nobody."
+    "A desk for each museum, by name. Says how slow `n` pictures are without a contact."
     for museum in museums:
         if museum.warning: say_once(f'{museum.title} {museum.warning}')
         slow, named = museum.unnamed_gap, is_named(manners.contact)

@@ -101,6 +101,13 @@ def test_query_and_search_find_the_same(museum):
     assert {work.year for work in first} == {"19th century", "1880s", "1885"}
 
 
+def test_a_number_that_is_none_is_left_out(museum, capsys):
+    """It would become the name of a file."""
+    server = museum(exhibit(1, "commons", item="Q1/.."), exhibit(2, "commons", item="P2"), exhibit(3, "commons"))
+    assert [work.object_id for work in search(server)] == ["Q1003"]
+    assert capsys.readouterr().out.count("is not as its documentation says") == 2
+
+
 def test_an_item_that_says_little(museum):
     server = museum(exhibit(1, "commons", changes={"bare": True}))
     assert [(work.year, work.number) for work in search(server, n=1)] == [("", "")]
@@ -473,7 +480,7 @@ def test_works_of_a_museum_that_is_not_named(tmp_path):
 
 @pytest.mark.parametrize("arguments, code, words", [
     (["Claude Monet"], 1, "met-1, 'Study 1': its picture gave the error 404"),
-    (["Claude Monet"], 1, "1 of 100 pictures are in pictures, and no source has more. Left out: failed: 1, so run"),
+    (["Claude Monet"], 1, "1 of 100 pictures are in pictures, and no source has more for now. Left out: failed: 1, so"),
     (["Claude Monet"], 1, "Claude Monet: about 2 s, at 60 requests a minute."),
     (["Nobody Known"], 1, "Nobody Known: no free oil painting found. Is this the full name"),
     ([""], "artist must be a full name", ""),
@@ -574,6 +581,37 @@ def test_recorded_headers(headers, reason, status, kind, sentence):
     assert type(error.value) is kind and str(error.value) == sentence
 
 
+def parsed(name):
+    """Status and headers of a recorded answer, as others wrote them down."""
+    lines = [line for line in recorded(name).decode().splitlines() if not line.startswith(("#", "body:"))]
+    status = int(lines.pop(0).split()[1])
+    return status, dict(line.split(": ", 1) for line in lines)
+
+
+def test_recorded_firewall_means_a_rest():
+    """Headers and body as they came, though not of one day."""
+    status, headers = parsed("met/403-incapsula-2025-09-headers.txt")
+    body = recorded("met/403-incapsula-2019-03-body.html")
+    desk = desk_for(MET, httpx.Response(status, headers=headers | {"Content-Length": str(len(body))}, content=body))
+    with pytest.raises(Trouble, match="the firewall wants fewer requests"):
+        desk.get(read_json, "https://museum.example/")
+    assert desk.pace.left("museum.example") == 75
+
+
+def test_recorded_challenge_of_chicago():
+    status, headers = parsed("other/iiif-403-cloudflare-headers.txt")
+    desk = desk_for(CHICAGO, httpx.Response(status, headers=headers, content=b"<title>Just a moment...</title>"))
+    with pytest.raises(MuseumError, match="gave the error 403: it lets no program in, only people with a browser"):
+        desk.get(read_json, "https://museum.example/")
+
+
+def test_the_words_of_the_headers_are_those_that_were_recorded():
+    noted = recorded("wikidata-commons/error-headers-recorded.txt").decode()
+    for words in ("Use thumbnail steps listed on https://w.wiki/GHai. Please contact noc@wikimedia.org",
+                  "retry-after: 10", "Use thumbnail sizes listed on https://w.wiki/GHai", "Retry-After: 600", '"code":"maxlag"'):
+        assert words in noted
+
+
 def test_words_of_a_refusal_are_one_short_line():
     desk = desk_for(MET, httpx.Response(400, json={"message": "no\n\x1b[31m" + "x" * 9999}))
     with pytest.raises(MuseumError) as error:
@@ -653,6 +691,25 @@ def test_recorded_files_of_commons():
         free = [is_free({"extmetadata": {"LicenseShortName": {"value": row["LicenseShortName"]}}})
                 for row in csv.DictReader(lines)]
     assert free == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["commons-continue-openverse.json", "commons-response_small_with_continue.json"])
+def test_commons_in_its_old_form_is_a_sentence(museum, name, capsys):
+    """Pages as a dict by number, as formatversion=1 has them: Commons is named, and the others go on."""
+    server, body = museum(*[exhibit(number) for number in range(3)]), recorded(f"wikidata-commons/{name}")
+    server.faults["commons files"] = [lambda guard: guard.answer(body, "application/json")]
+    assert [work.museum for work in search(server)] == ["met", "cleveland"]
+    assert "Wikimedia Commons is not as its documentation says" in capsys.readouterr().out
+
+
+def test_recorded_addresses_of_files():
+    """As the query service wrote them in 2017, in a list of another program."""
+    text = recorded("wikidata-commons/wdqs-bindings-vangogh-2017.txt").decode()
+    item, _, image, title = (found for found in re.findall(r"value: '(.*)' }", text)[:4])
+    row = {key: {"value": value} for key, value in (("item", item), ("picture", image), ("title", title))}
+    rows = query_rows(desk_for(COMMONS, httpx.Response(200, json={"results": {"bindings": [row]}})), "Q5582")
+    assert rows[0]["id"] == "Q19836161" and rows[0]["title"] == "Allotment with Sunflower"
+    assert rows[0]["file"] == "Moestuin met zonnebloem - s0004V1962v - Van Gogh Museum.jpg"
 
 
 def test_recorded_bindings_of_the_query_service():
