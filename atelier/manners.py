@@ -130,7 +130,6 @@ class Desk:
         self.gap = museum.gap if named else max(museum.gap, museum.unnamed_gap)
         self.pace, self.left_out = manners.pace, Counter()  # reason → works
         self.failures = self.refusals = 0  # in a row
-        self.alone = None  # the error with which it was left alone
         self.client = httpx.Client(
             timeout=manners.timeout, transport=manners.transport, follow_redirects=True,
             headers={'User-Agent': who, 'AIC-User-Agent': who})  # Chicago's own
@@ -138,7 +137,7 @@ class Desk:
     def beside(self, title):
         "A desk of another server, at the same pace; it can fail alone."
         other = copy(self)
-        other.title, other.failures, other.refusals, other.alone = title, 0, 0, None
+        other.title, other.failures, other.refusals = title, 0, 0
         return other
 
 # %% ../nbs/C_museums_manners.ipynb #wait
@@ -232,19 +231,15 @@ def check(self:Desk, response, body):
 def get(self:Desk, read, url, params=None, tries=None):
     "What `read` makes of the answer's bytes; MuseumError after so many tries."
     if self.failures >= self.manners.patience:
-        self.alone = LeftAlone(f'is left alone after {self.failures} failures in a row')
-    if self.alone: raise self.alone
+        raise LeftAlone('is left alone, since it failed too often')
     pause, tries = self.manners.pause, tries or self.manners.tries
     patiently = Retrying(retry=retry_if_exception_type(Trouble), reraise=True,
                          stop=stop_after_attempt(tries), sleep=self.pace.sleep,
                          wait=wait_exponential(pause) + wait_random(0, pause))
     self.failures += 1
     try: result = patiently(lambda: read(self.ask(url, params)))
-    except LeftAlone as error:
-        self.alone = error
-        raise
-    except Withdrawn:
-        self.failures = 0
+    except (LeftAlone, Withdrawn) as error:
+        self.failures = self.manners.patience * isinstance(error, LeftAlone)
         raise
     self.failures = 0
     return result

@@ -83,7 +83,7 @@ def download_paintings(works, dest, museums=KNOWN, manners=None, progress=True):
     if not isinstance(works, Works):
         n = len(works)
         works = works_of(works, n, open_desks(museums, manners or Manners(), n))
-    for desk in works.desks.values(): desk.failures, desk.alone = 0, None
+    for desk in works.desks.values(): desk.failures = 0
     with on_disk(dest, dest): collection = Collection(dest)
     files, works.errors = L(), []
     with tqdm(total=works.n, disable=not progress, unit='picture') as bar:

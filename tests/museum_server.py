@@ -104,7 +104,7 @@ def bomb(side=30_000):
 
 
 # Records. Of an exhibit on Commons `changes` may hold: kind, material, qualifier, rank, parts, files, fame, label,
-# date, collection, number, bare (of the item); file, licence, missing, size (of the file).
+# date, collection, number, bare (of the item); file, moved, licence, missing, size (of the file).
 
 def claim(value, rank="normal", **more):
     return {"mainsnak": {"snaktype": "value", "datavalue": {"value": value}}, "rank": rank, **more}
@@ -135,12 +135,12 @@ def item_of(exhibit):
             "sitelinks": {f"{k}wiki": {"title": "x"} for k in range(has["fame"])}}
 
 
-# What the query demands, and whether an item is so. A demand that is not in the query is not made.
+# What the query demands, as a pattern, and whether an item is so. A demand that is not in the query is not made.
 DEMANDS = {
     "wdt:P31 wd:Q3305213": lambda claims: claims["P31"][0]["mainsnak"]["datavalue"]["value"]["id"] != "Q93184",
     "wdt:P186 wd:Q296955": lambda claims: "P186" in claims,
     "wdt:P31 wd:Q15727816": lambda claims: claims["P31"][0]["mainsnak"]["datavalue"]["value"]["id"] != "Q15727816",
-    "wikibase:BestRank": lambda claims: claims["P170"][0]["rank"] != "deprecated",
+    r"ps:P170 wd:\w+ ; a wikibase:BestRank": lambda claims: claims["P170"][0]["rank"] != "deprecated",
     "wdt:P527": lambda claims: "P527" not in claims,
     "pq:P1773": lambda claims: "P1773" not in claims["P170"][0].get("qualifiers", ()),
     "pq:P5102": lambda claims: "P5102" not in claims["P170"][0].get("qualifiers", ())}
@@ -167,7 +167,7 @@ MUSEUM_NAMES = {"Q23402": "Musée d'Orsay", "Q160236": "Metropolitan Museum of A
 
 def file_page(exhibit, width, thumb):
     """As imageinfo answers, formatversion=2."""
-    title = f"File:{exhibit.file}"
+    title = f"File:{exhibit.changes.get('moved', exhibit.file)}"
     if exhibit.changes.get("missing"):
         return {"ns": 6, "title": title, "missing": True, "imagerepository": ""}
     wide, high = exhibit.changes.get("size", (4000, 3000))
@@ -333,7 +333,7 @@ class Guard(BaseHTTPRequestHandler):
 
     def query(self):
         query = self.asked["query"]
-        demands = [test for words, test in DEMANDS.items() if words in query]
+        demands = [test for words, test in DEMANDS.items() if re.search(words, query)]
         found = [(exhibit, item) for exhibit, item in self.on_commons(re.search(r"ps:P170 wd:(Q\d+)", query).group(1))
                  if all(test(item["claims"]) for test in demands)]
         found.sort(key=lambda pair: -len(pair[1]["sitelinks"]))
@@ -372,8 +372,8 @@ class Guard(BaseHTTPRequestHandler):
             exhibit = self.server.files[title.removeprefix("File:").replace("_", " ")]
             pages.append(file_page(exhibit, int(width), self.thumb_address(exhibit, width)))
             if pages[-1]["title"] != title:
-                steps.append({"fromencoded": False, "from": title, "to": pages[-1]["title"]})
-        return {"batchcomplete": True, "query": {"normalized": steps, "pages": pages[::-1]}}  # in another order
+                steps.append({"from": title, "to": pages[-1]["title"]})
+        return {"batchcomplete": True, "query": {"redirects": steps, "pages": pages[::-1]}}  # in another order
 
     def thumb_address(self, exhibit, width):
         wide = exhibit.changes.get("size", (4000, 3000))[0]

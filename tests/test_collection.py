@@ -26,7 +26,7 @@ from museum_server import (
 )
 from PIL import Image, ImageOps
 
-from atelier.collection import Collection, GroupSplitter, read_credits
+from atelier.collection import Collection, GroupSplitter, group, read_credits
 from atelier.museums import MuseumError, download_paintings, search_paintings
 from atelier.sources import MET
 
@@ -122,17 +122,26 @@ def test_versions_share_a_group_and_a_side(museum, tmp_path):
               exhibit(24, "met", artist="Vincent van Gogh", title="Haystacks")]                  # another's haystacks
     server = museum(*shows)
     files = visit(server, tmp_path) + visit(server, tmp_path, "Vincent van Gogh")
-    group = {Path(row["file"]).stem: row["group"] for row in read_credits(tmp_path / "CREDITS.csv")}
-    assert len(files) == 25 and len(set(group.values())) == 22
-    assert group["met-20"] == group["cleveland-21"] != group["met-24"]
-    assert group["met-22"] == group["met-3"] and group["cleveland-23"] == group["met-4"]
+    groups = {Path(row["file"]).stem: row["group"] for row in read_credits(tmp_path / "CREDITS.csv")}
+    assert len(files) == 25 and len(set(groups.values())) == 22
+    assert groups["met-20"] == groups["cleveland-21"] != groups["met-24"]
+    assert groups["met-22"] == groups["met-3"] and groups["cleveland-23"] == groups["met-4"]
     for seed in range(20):
         train, valid = GroupSplitter(tmp_path / "CREDITS.csv", seed=seed)(files)
         assert sorted(train + valid) == list(range(25)) and 3 <= len(valid) <= 8
-        assert not {group[files[i].stem] for i in train} & {group[files[i].stem] for i in valid}
+        assert not {groups[files[i].stem] for i in train} & {groups[files[i].stem] for i in valid}
     assert GroupSplitter(tmp_path / "CREDITS.csv")(files) == GroupSplitter(tmp_path / "CREDITS.csv")(files)
     with pytest.raises(ValueError, match="other.jpg has no row"):
         GroupSplitter(tmp_path / "CREDITS.csv")([tmp_path / "claude-monet/other.jpg"])
+
+
+def test_one_item_of_wikidata_is_one_group():
+    """Of two sources that were visited on different days, each with its own title and photograph."""
+    rows = [dict(file=f"a/{museum}-{k}.jpg", museum=museum, number="", title=f"{museum} {k}", artist="Claude Monet",
+                 wikidata=item, hash=f"{0x0123456789abcdef * (3 + 2*k) % 2**64:016x}")
+            for k, (museum, item) in enumerate([("commons", "Q1"), ("met", "Q1"), ("met", ""), ("cleveland", "")])]
+    group(rows)
+    assert [row["group"] for row in rows] == ["0", "0", "1", "2"]
 
 
 # A hundred of each, one request in five failing
