@@ -115,7 +115,7 @@ def entities(desk, ids, props):
     for some in chunked(ids, 50):
         answer = desk.get(read_mediawiki, WIKIDATA, dict(
             action='wbgetentities', ids='|'.join(some), props=props, format='json',
-            languages='|'.join(LANGUAGES), formatversion=2, maxlag=5))
+            languages='|'.join(LANGUAGES), formatversion=2))
         found = answer['entities']
         yield from (found[number] for number in some
                     if number in found and 'missing' not in found[number])
@@ -126,7 +126,7 @@ def search(desk, text, at_most=10_000):
     for offset in count(0, 500):
         answer = desk.get(read_mediawiki, WIKIDATA, dict(
             action='query', list='search', srsearch=text, srlimit=min(500, at_most),
-            sroffset=offset, format='json', formatversion=2, maxlag=5))
+            sroffset=offset, format='json', formatversion=2))
         yield from (hit['title'] for hit in answer['query']['search'])
         if 'continue' not in answer or offset + 500 >= at_most: return
 
