@@ -98,6 +98,22 @@ def test_a_smaller_decoding_is_still_of_the_whole_file():
         open_picture(lying(photo)[:-2000], at_least=(64, 64))
 
 
+def test_a_smaller_decoding_of_a_photo_that_lies_is_large_enough():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.new("RGB", (1600, 1200)), "JPEG", exif=exif)
+    assert open_picture(data).size == (1200, 1600)
+    width, height = open_picture(data, at_least=(500, 60)).size
+    assert 500 <= width < 1200 and height * 1200 == width * 1600
+
+
+def test_an_image_of_pillow_has_the_same_limits():
+    with pytest.raises(PictureTooLarge, match="more than 40 million pixels"):
+        open_picture(Image.new("1", (8000, 8000)))
+    with pytest.raises(PictureError, match="is not whole"):
+        open_picture(Image.open(BytesIO(encoded(PHOTO)[:9000])))
+
+
 def test_the_librarys_other_doors_see_the_same(tmp_path):
     """The network that goes to the browser, and the U-Net."""
     for name, data in READ.items():
@@ -185,6 +201,22 @@ def test_weights_and_notes_come_back(net, tmp_path):
     assert read_safetensors(file, "never said")[1] == {} and os.listdir(tmp_path) == ["net.safetensors"]
 
 
+def test_a_new_file_of_weights_can_be_read_by_whom_the_umask_lets(tmp_path, monkeypatch):
+    before = os.umask(0o022)
+    try:
+        write_safetensors({"a": torch.ones(1)}, tmp_path / "new.safetensors")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.safetensors").stat().st_mode) == 0o644
+
+
+def test_tensors_that_share_their_memory_are_written_each(tmp_path):
+    one = torch.arange(4.)
+    write_safetensors({"one": one, "same": one, "part": one[::2]}, tmp_path / "tied.safetensors")
+    tensors, _ = read_safetensors(tmp_path / "tied.safetensors", "")
+    assert tensors["same"].tolist() == one.tolist() and tensors["part"].tolist() == [0, 2]
+
+
 @pytest.mark.parametrize("content, said", [
     (None, "there are no weights at .*: write it anew"), (b"", "cannot be read as weights"),
     (bytes(4096), "cannot be read as weights"), (pickle.dumps({"weight": 1}), "cannot be read as weights"),
@@ -209,7 +241,7 @@ def test_other_weights_are_named(net, tmp_path):
                         ({**own, "bias": own["bias"][:1]}, r"bias has the shape \(1,\) and not \(2,\)"),
                         ({**own, "bias": own["bias"] * torch.nan}, "bias holds numbers that are not finite")):
         save_file(state, tmp_path / "net.safetensors")
-        with pytest.raises(ValueError, match=rf"^net does not fit a layer in . places \(.*{said}.*: take another$"):
+        with pytest.raises(ValueError, match=rf"^net does not fit a layer in one place \({said}.*: take another$"):
             check_fit("net", read_safetensors(tmp_path / "net.safetensors", "")[0], own, "a layer", "take another")
     check_fit("net", own, own, "a layer", "take another")
 
