@@ -92,6 +92,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'atelier.files.atomic_write': ('f_files.html#atomic_write', 'atelier/files.py'),
                                'atelier.files.check_fit': ('f_files.html#check_fit', 'atelier/files.py'),
                                'atelier.files.check_size': ('f_files.html#check_size', 'atelier/files.py'),
+                               'atelier.files.decode_smaller': ('f_files.html#decode_smaller', 'atelier/files.py'),
                                'atelier.files.misfits': ('f_files.html#misfits', 'atelier/files.py'),
                                'atelier.files.open_picture': ('f_files.html#open_picture', 'atelier/files.py'),
                                'atelier.files.picture_bytes': ('f_files.html#picture_bytes', 'atelier/files.py'),

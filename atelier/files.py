@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMATS', 'MAX_PIXELS', 'MAX_BYTES', 'AGAIN', 'PictureError', 'PictureTooLarge', 'to_rgb', 'picture_bytes',
-           'check_size', 'read_header', 'open_picture', 'atomic_write', 'write_safetensors', 'read_safetensors',
-           'misfits', 'check_fit']
+           'check_size', 'read_header', 'decode_smaller', 'open_picture', 'atomic_write', 'write_safetensors',
+           'read_safetensors', 'misfits', 'check_fit']
 
 # %% ../nbs/F_files.ipynb #limits
 import os
@@ -36,10 +36,10 @@ def to_rgb(image):
     """A PIL image as a viewer shows it: upright (EXIF), three colours of 8 bits.
 
     Of 16 bits of grey the upper 8 are kept. Transparency is dropped, as by fastai."""
-    import numpy as np  # imported here: reading weights needs neither
+    import numpy as np  # here, and not above: who only reads weights needs no Pillow
     from PIL import Image, ImageOps
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith('I'):
+    if image.mode.startswith('I;16'):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image.convert('RGB')
 
@@ -52,7 +52,8 @@ def picture_bytes(source, name):
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         wrong = f'cannot be opened ({error.strerror})'
-        remedy = 'may you read it?' if isinstance(error, PermissionError) else 'is its name right?'
+        denied = isinstance(error, PermissionError)
+        remedy = 'may you read it?' if denied else 'is its name right?'
         raise PictureError(name, wrong, remedy) from None
     if not data: raise PictureError(name, 'is empty', 'choose another file')
     if len(data) > MAX_BYTES:
@@ -64,7 +65,7 @@ def picture_bytes(source, name):
 AGAIN = 'is not whole', 'get it again, or save it anew'
 
 def check_size(image, name):
-    "The image, unless it has more than MAX_PIXELS."
+    "The image; PictureTooLarge if it has more than MAX_PIXELS, or is None."
     if image is None or image.width * image.height > MAX_PIXELS:
         limit = f'has more than {MAX_PIXELS // 10**6} million pixels'
         raise PictureTooLarge(name, limit, 'make it smaller')
@@ -75,39 +76,44 @@ def read_header(data, name):
     from PIL import Image
     try: image = Image.open(BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        image = None
-    except Exception:  # on a stranger's bytes a decoder may raise anything
-        if data[8:12] == b'WEBP': raise PictureError(name, *AGAIN) from None
+        image = None  # Pillow has a limit too
+    except Exception as error:  # on a stranger's bytes a decoder may raise anything
+        if data[8:12] == b'WEBP': raise PictureError(name, *AGAIN) from error
         wrong = 'is no JPEG, PNG or WebP that can be read'
-        raise PictureError(name, wrong, 'save it as one of them') from None
+        raise PictureError(name, wrong, 'save it as one of them') from error
     return check_size(image, name)
 
 # %% ../nbs/F_files.ipynb #open-picture-safely
+def decode_smaller(image, width, height):
+    "Let a JPEG be decoded at 1/2, 1/4 or 1/8 of its size, where that is enough."
+    lies = image.getexif().get(0x0112, 1) > 4  # stored with its sides exchanged
+    image.draft('RGB', (height, width) if lies else (width, height))
+
 def open_picture(source, at_least=None):
     """The picture in `source`, a path, bytes or a PIL image, as `to_rgb` makes it.
 
-    `at_least`: a width and height that are enough, upright; a JPEG is then decoded
-    faster, and smaller. PictureError if it is none of FORMATS, not whole, or too large."""
+    `at_least`: a width and height that are enough; a JPEG in a path or bytes is then
+    decoded faster, and smaller. PictureError if it is none of FORMATS, cut off, or
+    too large."""
     from PIL import Image
-    if isinstance(source, Image.Image):
-        name, image = 'the picture', check_size(source, 'the picture')
-    else:
-        name = 'the picture' if isinstance(source, (bytes, bytearray)) else str(source)
-        image = read_header(picture_bytes(source, name), name)
+    given, (width, height) = isinstance(source, Image.Image), at_least or (0, 0)
+    unnamed = given or isinstance(source, (bytes, bytearray))
+    name = 'the picture' if unnamed else str(source)
+    if given: image = check_size(source, name)
+    else: image = read_header(picture_bytes(source, name), name)
     try:
-        if at_least:
-            lies = image.getexif().get(0x0112, 1) > 4  # stored with its sides exchanged
-            image.draft('RGB', at_least[::-1] if lies else at_least)
+        if at_least and not given: decode_smaller(image, width, height)
         return to_rgb(image)
-    except Exception: raise PictureError(name, *AGAIN) from None
+    except MemoryError: raise
+    except Exception as error: raise PictureError(name, *AGAIN) from error
 
 # %% ../nbs/F_files.ipynb #atomic-write
 @contextmanager
 def atomic_write(file):
     """A path beside `file` to write to, which takes its place when the block ends.
 
-    If the block fails it goes, and the file stays as it was. A file that was there
-    keeps its permissions; a link is followed.
+    If the block fails, that path is removed and the file stays as it was. A file that
+    was there keeps its mode; a link is followed.
     Source: Moyer, "Ensuring data reaches disk" (2011)."""
     file = Path(os.path.realpath(file))
     # A name of this writer alone.
@@ -122,7 +128,7 @@ def atomic_write(file):
 # %% ../nbs/F_files.ipynb #safetensors
 def write_safetensors(tensors, file, notes=None):
     "Write dictionaries of tensors and of notes (strings) into one safetensors file."
-    from safetensors.torch import save  # imported here: pictures need neither
+    from safetensors.torch import save
     tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
     with atomic_write(file) as part: part.write_bytes(save(tensors, notes))
 
@@ -131,7 +137,7 @@ def read_safetensors(file, remedy):
 
     ValueError, which ends with `remedy`, if it is missing, broken or no such file."""
     from safetensors import SafetensorError, safe_open
-    sys.audit('open', str(file), 'rb', 0)  # for audit hooks: safetensors opens files outside Python
+    sys.audit('open', str(file), 'rb', 0)  # for those who listen
     try:
         with safe_open(file, 'pt') as parts:
             tensors = {name: parts.get_tensor(name) for name in parts.keys()}
@@ -145,17 +151,18 @@ def read_safetensors(file, remedy):
 # %% ../nbs/F_files.ipynb #check-fit
 def misfits(tensors, own):
     "What of a state dict has no place in `own`, or fills its place badly."
-    for name in sorted(tensors.keys() | own.keys()):
+    for name in dict.fromkeys([*own, *tensors]):
         if name not in tensors: yield f'{name} is missing'
         elif name not in own: yield f'{name} has no place in it'
         elif tensors[name].shape != own[name].shape:
             has, wanted = tuple(tensors[name].shape), tuple(own[name].shape)
             yield f'{name} has the shape {has} and not {wanted}'
-        elif not tensors[name].float().isfinite().all():
+        elif not tensors[name].double().isfinite().all():
             yield f'{name} holds numbers that are not finite'
 
 def check_fit(file, tensors, own, network, remedy):
     "ValueError unless the tensors of `file` fill the state dict `own` of a `network`."
     if odd := list(misfits(tensors, own)):
         places = 'one place' if len(odd) == 1 else f'{len(odd)} places'
-        raise ValueError(f'{file} does not fit {network} in {places} ({odd[0]}): {remedy}')
+        wrong = f'{file} does not fit {network} in {places} ({odd[0]})'
+        raise ValueError(f'{wrong}: {remedy}')
