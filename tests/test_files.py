@@ -107,6 +107,29 @@ def test_a_smaller_decoding_of_a_photo_that_lies_is_large_enough():
     assert 500 <= width < 1200 and height * 1200 == width * 1600
 
 
+def test_a_note_that_cannot_be_read_is_passed_over():
+    garbled = Image.Exif()
+    garbled[0x0112] = 6
+    data = encoded(PHOTO, "PNG", exif=garbled.tobytes()[:10] + b"\xff" * 20)
+    assert open_picture(data).size == PHOTO.size
+
+
+@pytest.mark.parametrize("data, said", [
+    (encoded(PHOTO, "JPEG")[:200], "is not whole"), (encoded(PHOTO)[:20], "is not whole"),
+    (b"RIFF\0\0\0\0WAVEfmt ", "is no JPEG, PNG or WebP")])
+def test_what_breaks_off_in_its_header_is_told_from_what_is_no_picture(data, said):
+    with pytest.raises(PictureError, match=said):
+        open_picture(data)
+
+
+def test_a_mistake_of_the_program_is_not_blamed_on_the_picture():
+    with pytest.raises((TypeError, ZeroDivisionError)):
+        open_picture(encoded(PHOTO, "JPEG"), at_least=(0, 0))
+    for mode in "IF":
+        with pytest.raises(PictureError, match="numbers without a scale; bring it to 8 bits"):
+            to_rgb(Image.new(mode, (2, 2), 255))
+
+
 def test_an_image_of_pillow_has_the_same_limits():
     with pytest.raises(PictureTooLarge, match="more than 40 million pixels"):
         open_picture(Image.new("1", (8000, 8000)))
