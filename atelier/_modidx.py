@@ -95,6 +95,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'atelier.files.decode_smaller': ('f_files.html#decode_smaller', 'atelier/files.py'),
                                'atelier.files.misfits': ('f_files.html#misfits', 'atelier/files.py'),
                                'atelier.files.open_picture': ('f_files.html#open_picture', 'atelier/files.py'),
+                               'atelier.files.orientation': ('f_files.html#orientation', 'atelier/files.py'),
                                'atelier.files.picture_bytes': ('f_files.html#picture_bytes', 'atelier/files.py'),
                                'atelier.files.read_header': ('f_files.html#read_header', 'atelier/files.py'),
                                'atelier.files.read_safetensors': ('f_files.html#read_safetensors', 'atelier/files.py'),
