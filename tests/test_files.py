@@ -3,6 +3,7 @@
 import os
 import pickle
 import stat
+import struct
 import subprocess
 import sys
 from io import BytesIO
@@ -112,6 +113,28 @@ def test_a_note_that_cannot_be_read_is_passed_over():
     garbled[0x0112] = 6
     data = encoded(PHOTO, "PNG", exif=garbled.tobytes()[:10] + b"\xff" * 20)
     assert open_picture(data).size == PHOTO.size
+
+
+@pytest.mark.parametrize("tag, kind, value", [
+    (0x0112, 2, b"6\0\0\0"), (0x0112, 7, b"\6\0\0\0"), (0x0112, 3, b"\0\1\0\0"), (0x0112, 3, b"\x09\0\0\0"),
+    (0x0100, 2, b"x\0\0\0")])
+def test_a_note_of_an_odd_kind_is_no_error(tag, kind, value):
+    """An orientation as text, as bytes or out of its range, or beside a width that is no number."""
+    entries = [(0x0112, 3, b"\6\0\0\0")] * (tag != 0x0112) + [(tag, kind, value)]
+    note = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries))
+    note += b"".join(struct.pack("<HHI", tag, kind, 1) + value for tag, kind, value in sorted(entries)) + b"\0" * 4
+    data = encoded(Image.new("RGB", (64, 48)), "JPEG", exif=note)
+    turned = tag != 0x0112
+    assert open_picture(data).size == ((48, 64) if turned else (64, 48))
+    assert open_picture(data, at_least=(8, 8)).size == ((12, 16) if turned else (16, 12))
+
+
+def test_what_was_turned_is_not_turned_again(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = open_picture(encoded(Image.new("RGB", (64, 48)), "JPEG", exif=exif))
+    upright.save(tmp_path / "again.jpg", exif=upright.getexif())
+    assert open_picture(tmp_path / "again.jpg").size == to_rgb(upright).size == (48, 64)
 
 
 @pytest.mark.parametrize("data, said", [
