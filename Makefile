@@ -12,8 +12,10 @@ NB ?=
 PORT ?= 1313
 ADDRESS ?=
 LIVE ?=
+# Tests at once, each with up to 2 GB.
 WORKERS ?= 3
 N ?= 100
+ALL ?=
 
 # A failed step says one sentence; the details are in the log.
 define or_say
@@ -35,11 +37,11 @@ check: $(VENV)/.course node_modules/.dev ## Run what fails fast, and report all 
 	@$(PY) tools/browser.py
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 $(CHECKS:%=tests/test_%.py) "tests/test_deck.py::test_every_slide_fits_and_can_be_read[gradient-descent]"
 
-test: $(VENV)/.course node_modules/.dev ## Run all tests (WORKERS=3 at once, each with up to 2 GB)
+test: $(VENV)/.course node_modules/.dev ## Run all tests (ALL=1: also notebooks that have not changed since they passed)
 	@$(PY) tools/browser.py
 	@# A worker more than the two cores that this is made for: some wait for a browser or a server. What goes together and
 	@# what begins, tests/conftest.py says.
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --nbval-lax --nbval-current-env tests nbs
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --nbval-lax --nbval-current-env $(if $(CI)$(ALL),,-p only_changed) tests nbs
 
 lab: $(VENV)/.course ## Open the lessons in JupyterLab, on real paintings if there are any
 	@$(PY) tools/lab.py $(VENV)/bin/jupyter lab nbs --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)  # root: in a container

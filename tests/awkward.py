@@ -41,7 +41,7 @@ REFUSED = {
     "text": (b"Monet", "is no JPEG, PNG or WebP that can be read"),
     "half a JPEG": (encoded(PHOTO, "JPEG", quality=98)[:6000], "is not whole"),
     "half a PNG": (encoded(PHOTO)[:9000], "is not whole"),
-    "half a WebP": (encoded(PHOTO, "WEBP", lossless=True)[:6000], "is no JPEG, PNG or WebP that can be read"),
+    "half a WebP": (encoded(PHOTO, "WEBP", lossless=True)[:6000], "is not whole"),
     "a GIF": (encoded(PHOTO, "GIF"), "is no JPEG, PNG or WebP that can be read"),
     "a TIFF": (encoded(PHOTO, "TIFF"), "is no JPEG, PNG or WebP that can be read"),
     "one line too many": (encoded(Image.new("1", (8000, 5001))), "has more than 40 million pixels"),

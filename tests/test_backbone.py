@@ -67,11 +67,12 @@ def test_fine_tune_with_the_network_cut(tmp_path):
         "from fastai.vision.all import *\n"
         "from atelier.backbone import resnet18\n"
         "from atelier.datasets import paintings\n"
-        "files = get_image_files(paintings()).sorted()[::8]\n"
+        "files = get_image_files(paintings()).sorted()[::16]\n"
         "dls = ImageDataLoaders.from_path_func('.', files, parent_label, item_tfms=Resize(64), bs=4, num_workers=0)\n"
         "learn = vision_learner(dls, resnet18, metrics=error_rate)\n"
         "learn.fine_tune(4)\nprint('epochs:', len(learn.recorder.values))\n")
-    environment = {"HOME": str(tmp_path), "TORCH_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    environment = {"HOME": str(tmp_path), "TORCH_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT),
+                   "OMP_NUM_THREADS": "1"}
     run = subprocess.run([*cut, sys.executable, program], text=True, capture_output=True, env=environment, cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-2000:]
     assert "Weights: Atelier, painted pictures" in run.stdout

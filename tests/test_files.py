@@ -3,6 +3,7 @@
 import os
 import pickle
 import stat
+import struct
 import subprocess
 import sys
 from io import BytesIO
@@ -98,6 +99,67 @@ def test_a_smaller_decoding_is_still_of_the_whole_file():
         open_picture(lying(photo)[:-2000], at_least=(64, 64))
 
 
+def test_a_smaller_decoding_of_a_photo_that_lies_is_large_enough():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.new("RGB", (1600, 1200)), "JPEG", exif=exif)
+    assert open_picture(data).size == (1200, 1600)
+    width, height = open_picture(data, at_least=(500, 60)).size
+    assert 500 <= width < 1200 and height * 1200 == width * 1600
+
+
+def test_a_note_that_cannot_be_read_is_passed_over():
+    garbled = Image.Exif()
+    garbled[0x0112] = 6
+    data = encoded(PHOTO, "PNG", exif=garbled.tobytes()[:10] + b"\xff" * 20)
+    assert open_picture(data).size == PHOTO.size
+
+
+@pytest.mark.parametrize("tag, kind, value", [
+    (0x0112, 2, b"6\0\0\0"), (0x0112, 7, b"\6\0\0\0"), (0x0112, 3, b"\0\1\0\0"), (0x0112, 3, b"\x09\0\0\0"),
+    (0x0100, 2, b"x\0\0\0")])
+def test_a_note_of_an_odd_kind_is_no_error(tag, kind, value):
+    """An orientation as text, as bytes or out of its range, or beside a width that is no number."""
+    entries = [(0x0112, 3, b"\6\0\0\0")] * (tag != 0x0112) + [(tag, kind, value)]
+    note = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries))
+    note += b"".join(struct.pack("<HHI", tag, kind, 1) + value for tag, kind, value in sorted(entries)) + b"\0" * 4
+    data = encoded(Image.new("RGB", (64, 48)), "JPEG", exif=note)
+    turned = tag != 0x0112
+    assert open_picture(data).size == ((48, 64) if turned else (64, 48))
+    assert open_picture(data, at_least=(8, 8)).size == ((12, 16) if turned else (16, 12))
+
+
+def test_what_was_turned_is_not_turned_again(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = open_picture(encoded(Image.new("RGB", (64, 48)), "JPEG", exif=exif))
+    upright.save(tmp_path / "again.jpg", exif=upright.getexif())
+    assert open_picture(tmp_path / "again.jpg").size == to_rgb(upright).size == (48, 64)
+
+
+@pytest.mark.parametrize("data, said", [
+    (encoded(PHOTO, "JPEG")[:200], "is not whole"), (encoded(PHOTO)[:20], "is not whole"),
+    (b"RIFF\0\0\0\0WAVEfmt ", "is no JPEG, PNG or WebP")])
+def test_what_breaks_off_in_its_header_is_told_from_what_is_no_picture(data, said):
+    with pytest.raises(PictureError, match=said):
+        open_picture(data)
+
+
+def test_a_mistake_of_the_program_is_not_blamed_on_the_picture():
+    with pytest.raises((TypeError, ZeroDivisionError)):
+        open_picture(encoded(PHOTO, "JPEG"), at_least=(0, 0))
+    for mode in "IF":
+        with pytest.raises(PictureError, match="numbers without a scale; bring it to 8 bits"):
+            to_rgb(Image.new(mode, (2, 2), 255))
+
+
+def test_an_image_of_pillow_has_the_same_limits():
+    with pytest.raises(PictureTooLarge, match="more than 40 million pixels"):
+        open_picture(Image.new("1", (8000, 8000)))
+    with pytest.raises(PictureError, match="is not whole"):
+        open_picture(Image.open(BytesIO(encoded(PHOTO)[:9000])))
+
+
 def test_the_librarys_other_doors_see_the_same(tmp_path):
     """The network that goes to the browser, and the U-Net."""
     for name, data in READ.items():
@@ -185,6 +247,22 @@ def test_weights_and_notes_come_back(net, tmp_path):
     assert read_safetensors(file, "never said")[1] == {} and os.listdir(tmp_path) == ["net.safetensors"]
 
 
+def test_a_new_file_of_weights_can_be_read_by_whom_the_umask_lets(tmp_path, monkeypatch):
+    before = os.umask(0o022)
+    try:
+        write_safetensors({"a": torch.ones(1)}, tmp_path / "new.safetensors")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.safetensors").stat().st_mode) == 0o644
+
+
+def test_tensors_that_share_their_memory_are_written_each(tmp_path):
+    one = torch.arange(4.)
+    write_safetensors({"one": one, "same": one, "part": one[::2]}, tmp_path / "tied.safetensors")
+    tensors, _ = read_safetensors(tmp_path / "tied.safetensors", "")
+    assert tensors["same"].tolist() == one.tolist() and tensors["part"].tolist() == [0, 2]
+
+
 @pytest.mark.parametrize("content, said", [
     (None, "there are no weights at .*: write it anew"), (b"", "cannot be read as weights"),
     (bytes(4096), "cannot be read as weights"), (pickle.dumps({"weight": 1}), "cannot be read as weights"),
@@ -209,7 +287,7 @@ def test_other_weights_are_named(net, tmp_path):
                         ({**own, "bias": own["bias"][:1]}, r"bias has the shape \(1,\) and not \(2,\)"),
                         ({**own, "bias": own["bias"] * torch.nan}, "bias holds numbers that are not finite")):
         save_file(state, tmp_path / "net.safetensors")
-        with pytest.raises(ValueError, match=rf"^net does not fit a layer in . places \(.*{said}.*: take another$"):
+        with pytest.raises(ValueError, match=rf"^net does not fit a layer in one place \({said}.*: take another$"):
             check_fit("net", read_safetensors(tmp_path / "net.safetensors", "")[0], own, "a layer", "take another")
     check_fit("net", own, own, "a layer", "take another")
 
