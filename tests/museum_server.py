@@ -103,7 +103,7 @@ def bomb(side=30_000):
     return file.getvalue()
 
 
-# Records. Of an exhibit on Commons `changes` may hold: kind, material, qualifier, rank, parts, files, fame, label,
+# Records. Of an exhibit on Commons `changes` may hold: kind, material, qualifier, rank, parts, after, files, fame, label,
 # date, collection, number, bare (of the item); file, moved, licence, missing, size (of the file).
 
 def claim(value, rank="normal", **more):
@@ -130,6 +130,8 @@ def item_of(exhibit):
         claims["P186"] = [claim(thing(has["material"])), claim(thing("Q4259259"))]  # and canvas
     if has.get("parts"):
         claims["P527"] = [claim(thing("Q1"))]
+    if has.get("after"):
+        claims["P1877"] = [claim(thing("Q1"))]
     labels = {"en": {"language": "en", "value": has["label"]}} if has["label"] else {}
     return {"type": "item", "id": exhibit.item, "claims": claims, "labels": labels,
             "sitelinks": {f"{k}wiki": {"title": "x"} for k in range(has["fame"])}}
@@ -142,6 +144,8 @@ DEMANDS = {
     "wdt:P31 wd:Q15727816": lambda claims: claims["P31"][0]["mainsnak"]["datavalue"]["value"]["id"] != "Q15727816",
     r"ps:P170 wd:\w+ ; a wikibase:BestRank": lambda claims: claims["P170"][0]["rank"] != "deprecated",
     "wdt:P527": lambda claims: "P527" not in claims,
+    "wdt:P1877": lambda claims: "P1877" not in claims,
+    "pq:P1877": lambda claims: "P1877" not in claims["P170"][0].get("qualifiers", ()),
     "pq:P1773": lambda claims: "P1773" not in claims["P170"][0].get("qualifiers", ()),
     "pq:P5102": lambda claims: "P5102" not in claims["P170"][0].get("qualifiers", ())}
 
@@ -348,7 +352,7 @@ class Guard(BaseHTTPRequestHandler):
                           "type": "wikibase-queryservice"}}
 
     def search(self):
-        words, start = self.asked["srsearch"], int(self.asked["sroffset"])
+        words, start = self.asked["srsearch"], int(self.asked.get("sroffset", 0))
         if "P106=Q1028181" in words:
             hits = list(PAINTERS.values())
         else:
@@ -479,7 +483,7 @@ class Guard(BaseHTTPRequestHandler):
             case "bomb":
                 self.answer(bomb(), "image/jpeg")
             case "large":
-                self.answer(b"\0" * (33 * 2**20), "image/jpeg")
+                self.answer(b"\0" * (33 * 10**6), "image/jpeg")
             case "reset":
                 self.answer(half, "image/jpeg", claimed=len(body))
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -497,7 +501,8 @@ class Guard(BaseHTTPRequestHandler):
                 self.close_connection = True
                 for _ in range(1000):
                     self.wfile.write(b"\0")
-                    time.sleep(0.05)
+                    self.server.clock.sleep(0.05)
+                    time.sleep(0.005)
             case _:
                 raise ValueError(f"unknown fault {fault!r}")
 
@@ -572,6 +577,11 @@ def visit(server, dest, artist="Claude Monet", n=100, museums=MUSEUMS, **more):
     manners = server.manners(**more)
     works = search_paintings(artist, museums, n, manners)
     return download_paintings(works, dest, progress=False)
+
+
+def heard(capsys):
+    """What was printed, on one line: sentences are printed in lines of a page's width."""
+    return " ".join(capsys.readouterr().out.split())
 
 
 def check_whole(dest, count=None):

@@ -2,10 +2,12 @@
 
 import csv
 import os
+import pickle
 import random
 import resource
 import signal
 import subprocess
+import sys
 from collections import Counter
 from io import BytesIO
 from itertools import pairwise
@@ -20,6 +22,7 @@ from museum_server import (
     check_whole,
     command,
     exhibit,
+    heard,
     many_pictures,
     opened_museums,
     visit,
@@ -27,8 +30,8 @@ from museum_server import (
 from PIL import Image, ImageOps
 
 from atelier.collection import Collection, GroupSplitter, group, read_credits
-from atelier.museums import MuseumError, download_paintings, search_paintings
-from atelier.sources import MET
+from atelier.museums import MuseumError, download_paintings, read_picture, search_paintings
+from atelier.sources import MET, Work
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_wrong_checksum_is_fetched_again(museum, capsys, tmp_path):
         (tmp_path / "claude-monet" / name).write_bytes(b"of a run that was killed")
     before = len(server.asked)
     assert len(visit(server, tmp_path)) == 6
-    said = capsys.readouterr().out
+    said = heard(capsys)
     assert all(f"{file.name} is not the picture that CREDITS.csv describes" in said for file in (damaged, cut))
     assert {name for name in server.asked[before:] if name in server.exhibits} == {damaged.stem, cut.stem}
     check_whole(tmp_path, 6)
@@ -138,10 +141,20 @@ def test_versions_share_a_group_and_a_side(museum, tmp_path):
 def test_one_item_of_wikidata_is_one_group():
     """Of two sources that were visited on different days, each with its own title and photograph."""
     rows = [dict(file=f"a/{museum}-{k}.jpg", museum=museum, number="", title=f"{museum} {k}", artist="Claude Monet",
-                 wikidata=item, hash=f"{0x0123456789abcdef * (3 + 2*k) % 2**64:016x}")
+                 collection="", wikidata=item, hash=f"{0x0123456789abcdef * (3 + 2*k) % 2**64:016x}")
             for k, (museum, item) in enumerate([("commons", "Q1"), ("met", "Q1"), ("met", ""), ("cleveland", "")])]
     group(rows)
     assert [row["group"] for row in rows] == ["0", "0", "1", "2"]
+
+
+def test_a_number_belongs_to_the_museum_that_owns_the_work():
+    """Commons shows the works of many museums, and each museum has its own number 1."""
+    rows = [dict(file=f"a/{museum}-{k}.jpg", museum=museum, number="1", title="Untitled", artist="Claude Monet",
+                 collection=owner, wikidata="", hash=f"{0x0123456789abcdef * (3 + 2*k) % 2**64:016x}")
+            for k, (museum, owner) in enumerate([("commons", "Musée d'Orsay"), ("commons", "The Art Institute"),
+                                                 ("met", "The Art Institute"), ("met", "")])]
+    group(rows)
+    assert [row["group"] for row in rows] == ["0", "1", "1", "2"], "and untitled works are not one work"
 
 
 # A hundred of each, one request in five failing
@@ -178,7 +191,7 @@ def test_a_hundred_of_each_with_one_fault_in_five(museum, tmp_path, capsys):
     files = {}
     for artist in ("Claude Monet", "Vincent van Gogh"):
         files[artist] = visit(server, tmp_path, artist)
-        assert len(files[artist]) == len(set(files[artist])) == 100, capsys.readouterr().out
+        assert len(files[artist]) == len(set(files[artist])) == 100, heard(capsys)
     check_whole(tmp_path, 200)
     rows = read_credits(tmp_path / "CREDITS.csv")
     assert len(rows) == 200 and {row["licence"] for row in rows} == {"Public domain", "CC0 1.0"}
@@ -247,6 +260,37 @@ def test_killed_at_any_moment(museum, tmp_path):
                 image.load()
     assert len(visit(server, tmp_path)) == 20
     check_whole(tmp_path, 20)
+
+
+KILLED_AT_THE_RENAME = """import os, pickle, signal, sys
+from pathlib import Path
+from atelier.collection import Collection
+folder, *deliveries = pickle.load(sys.stdin.buffer)
+replace, renamed = os.replace, []
+def killed(source, target):
+    renamed.append(Path(target).suffix)
+    if renamed.count('.jpg') == 2: os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+os.replace = killed
+collection = Collection(folder)
+for work, picture in deliveries: collection.add(work, picture)"""
+
+
+def test_killed_before_a_larger_twin_has_its_name(tmp_path):
+    """The smaller one says already that the larger one took its place: it stays, and the larger one comes again."""
+    works = [Work("met", str(k), f"29.{k}", "Pond", "Claude Monet", "", "", "", "", "") for k in range(2)]
+    small, large = [(work, read_picture(changed(5, side=side))) for work, side in zip(works, (128, 256), strict=True)]
+    run = subprocess.run([sys.executable, "-c", KILLED_AT_THE_RENAME], input=pickle.dumps([tmp_path, small, large]))
+    assert run.returncode == -signal.SIGKILL
+    rows = {row["file"]: row["duplicate_of"] for row in read_credits(tmp_path / "CREDITS.csv")}
+    assert rows == {"claude-monet/met-0.jpg": "claude-monet/met-1.jpg", "claude-monet/met-1.jpg": ""}, "the moment"
+    collection = Collection(tmp_path)
+    assert collection.has(small[0]) and not collection.has(large[0])
+    assert [file.name for file in collection.pictures("Claude Monet")] == ["met-0.jpg"]
+    collection.add(*large)
+    assert [file.name for file in Collection(tmp_path).pictures("Claude Monet")] == ["met-1.jpg"]
+    assert collection.has(small[0]), "as a near-duplicate"
+    check_whole(tmp_path, 1)
 
 
 @pytest.fixture

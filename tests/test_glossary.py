@@ -76,7 +76,7 @@ def test_word_leads_to_its_entry_and_is_quiet_elsewhere(browser, home):
     assert page.evaluate(f"document.querySelectorAll(':is({QUIET}) .word, a a').length") == 0
     page.get_by_role("link", name="confusion matrix").first.click()
     assert page.url.endswith("glossary.html#confusion-matrix")
-    assert page.locator("#confusion-matrix").is_visible()
+    page.locator("#confusion-matrix").wait_for(state="visible")
     page.goto(f"{home}/slides/fastai.html")
     assert page.locator(".word").count() == 0, "slides have none"
     context.close()

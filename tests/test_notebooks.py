@@ -31,7 +31,7 @@ def checks(cell):
 
 def test_card_opens_the_lesson(notebook):
     card = notebook.cells[0].source
-    assert re.match(r"# (\d\d|[A-Z]) \S", card), "the first line is the title, with the lesson's number or letter"
+    assert re.match(r"# (\d\d|[A-Z]\d?) \S", card), "the first line is the title, with the lesson's number or letter"
     for part in ("Time", "Hardware", "Data"):
         assert re.search(rf"(?m)^> \*\*{part}:\*\* .*\\$", card), f"{part} is there, and ends in a hard break"
     assert card.count("\n> - ") == 3, "three objectives"
