@@ -103,8 +103,8 @@ def bomb(side=30_000):
     return file.getvalue()
 
 
-# Records. Of an exhibit on Commons `changes` may hold: kind, material, qualifier, rank, parts, after, files, fame, label,
-# date, collection, number, bare (of the item); file, moved, licence, missing, size (of the file).
+# Records. Of an exhibit on Commons `changes` may hold: kind, material, qualifier, rank, parts, after, files, fame,
+# label, date, collection, number, bare (of the item); file, moved, licence, missing, size (of the file).
 
 def claim(value, rank="normal", **more):
     return {"mainsnak": {"snaktype": "value", "datavalue": {"value": value}}, "rank": rank, **more}
