@@ -43,9 +43,10 @@ def orientation(image):
     except Exception: return 1  # on a stranger's bytes a reader may raise anything
 
 def to_rgb(image):
-    """A PIL image as a viewer shows it: upright, three colours of 8 bits, no notes.
+    """A PIL image upright, in three colours of 8 bits, without notes.
 
-    Of 16 bits of grey the upper 8 are kept. Transparency is dropped, as by fastai.
+    Of 16 bits of grey the upper 8 are kept. Transparency is dropped, as by fastai, and
+    a colour profile is passed over.
     PictureError for Pillow's modes I and F, whose numbers have no scale."""
     import numpy as np  # here, and not above: who only reads weights
     from PIL import Image  # goes without pictures
