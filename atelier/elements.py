@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 # %% ../nbs/A_painting_elements.ipynb #labels
 LABELS = ('void', 'sky', 'water', 'field', 'tree', 'building', 'sun', 'flower', 'boat', 'hill',
-          'haystack', 'path', 'bridge', 'figure', 'cliff', 'still life')
+          'haystack', 'path', 'bridge', 'figure', 'cliff', 'still life', 'wall', 'floor', 'furniture')
 CODES = {name: code for code, name in enumerate(LABELS)}
 
 # %% ../nbs/A_painting_elements.ipynb #spline
@@ -90,6 +90,7 @@ class Scene:
         self.label = np.zeros((size, size), np.uint8)
         self.angle = np.zeros((size, size), np.float32)
         self.stroke = np.ones((size, size), np.float32)
+        self.detail = np.ones((size, size), np.float32)
         self.horizon, self.sun, self.light = None, None, rng.choice([-1, 1])
 
     def noise(self, cols, rows=None, octaves=1):

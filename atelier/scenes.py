@@ -451,7 +451,7 @@ def bunch(scene, x, y, reach):
 SUBJECTS = {subject.__name__.replace('_', ' '): subject for subject in (
     haystacks, wheat_field, cypresses, village, orchard, poplars, avenue, garden, harbour, regatta,
     beached_boats, cliffs, lily_pond, bridge, cathedral, street, vase)}
-MAPS = 'colour', 'label', 'angle', 'stroke'
+MAPS = 'colour', 'label', 'angle', 'stroke', 'detail'
 
 def compose(subject, mood, seed, size=256):
     """The scene of a subject (of `SUBJECTS`) in a mood (of `MOODS`), not yet painted.
