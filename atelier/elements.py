@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LABELS', 'CODES', 'ROLES', 'MOODS', 'GOLD', 'BROWN', 'IRIS', 'noise', 'Scene', 'mix', 'sky', 'glow', 'sun',
            'at_night', 'stars', 'hills', 'field', 'meadow_flowers', 'water', 'glitter', 'mirror', 'crown', 'tree',
-           'cypress', 'poplar', 'tree_line', 'fruit_tree', 'haystack', 'house', 'windows', 'church', 'boat', 'sails',
-           'figure', 'path', 'footbridge', 'stone_bridge', 'flower']
+           'cypress', 'poplar', 'tree_line', 'fruit_tree', 'repoussoir', 'haystack', 'house', 'windows', 'church',
+           'boat', 'sails', 'figure', 'path', 'footbridge', 'stone_bridge', 'flower']
 
 # %% ../nbs/A_painting_elements.ipynb #imports
 import math
@@ -395,6 +395,25 @@ def fruit_tree(scene, x, base, height, role='blossom', petals=170):
     inks = mix(.6 * petal + .4 * p.zenith, petal, 1.4 * lit)
     inks[lit < .15] = .5 * p.foliage + .5 * p.grass
     scene.dabs('tree', *at.T, radius, radius, inks, rng.uniform(0, 3, petals), .55)
+
+# %% ../nbs/A_painting_elements.ipynb #repoussoir
+def repoussoir(scene):
+    "Something dark and near: a trunk at one edge with leaves above, a bush, or tall grass."
+    rng, p, u = scene.rng, scene.palette, scene.rng.uniform
+    kind, side, bark = rng.integers(3), rng.choice([0, 1]), .75 * p.shade + .25 * p.roof
+    inks = .75 * p.shade + .25 * p.foliage, .7 * p.foliage + .2 * p.grass + .1 * p.sun
+    if kind == 0:
+        x, lean = abs(side - u(.02, .14)), u(-.06, .06)
+        trunk = [(x, 1.03), (x + lean, .6), (x + .3 * lean, .3), (x + 1.5 * lean, -.03)]
+        scene.put(scene.line(trunk, u(.06, .11)), 'tree', bark, 1.5, .7)
+        for _ in range(3):
+            crown(scene, abs(side - u(.05, .4)), u(-.06, .08), u(.16, .26), u(.08, .14), 50, inks, .2)
+    if kind == 1: crown(scene, abs(side - u(0, .15)), u(.95, 1.05), u(.25, .4), u(.12, .24), 90, inks, .16)
+    if kind == 2:
+        count = rng.integers(60, 160)
+        x, tall, bent = u(-.05, 1.05, count), u(.05, .2, count), rng.normal(0, .3, count)
+        inks = mix(*inks, u(0, 1.3, count))
+        scene.dabs('field', x, 1.02 - .5 * tall, .5 * tall, .007, inks, 1.57 + bent, .6, 1.57 + bent)
 
 # %% ../nbs/A_painting_elements.ipynb #haystack
 def haystack(scene, x, base, width, height):

@@ -58,21 +58,22 @@ class Painter:
     moods: dict = field(default_factory=dict)
 
 # %% ../nbs/A_painting.ipynb #monet
-CENTRE, SPREAD, BOLDEST = .9, .9, 1.8  # boldness: the larger CENTRE / SPREAD, the easier to tell apart
+CENTRE, SPREAD, BOLDEST = 1., .9, 1.8  # boldness: the larger CENTRE / SPREAD, the easier to tell apart
 MONET = Painter(
-    'Monet', length=4.8, wander=.215, bend=.5, opacity=.86, lost_edges=2., broken=.04, accents=.012,
+    'Monet', length=4.8, wander=.215, bend=.5, opacity=.86, lost_edges=2., broken=.055, accents=.015,
     swirl=.06, vortices=0., contour=0., saturation=.96, darks=.09, lights=.94, haze=.12,
-    boldness=-CENTRE, rest=.75, varnish=.05,
+    boldness=-CENTRE, shared=.65, rest=1., varnish=.06,
     subjects={'lily pond': 2, 'haystacks': 1.5, 'regatta': 1.5, 'cliffs': 1.2, 'cypresses': .4,
-              'street': .6, 'vase': .6},
+              'street': .6, 'vase': .5, 'still life': .4, 'room': .2, 'cafe': .3, 'portrait': .4},
     moods=dict(mist=2.4, dawn=2, violet=2, spring=1.5, snow=1.3, midi=.3, night=.15, gold=.35))
 VAN_GOGH = Painter(
-    'Van Gogh', length=6.8, wander=.18, bend=.7, opacity=.89, lost_edges=.3, broken=.05,
-    accents=.04, swirl=.9, vortices=2., follow=.6, contour=.85, saturation=1.35, darks=.02, lights=.93,
-    haze=0., boldness=CENTRE, rest=.4, varnish=.16,
+    'Van Gogh', length=6.8, wander=.18, bend=.7, opacity=.89, lost_edges=.3, broken=.04,
+    accents=.03, swirl=.9, vortices=2., follow=.6, contour=.85, saturation=1.35, darks=.02, lights=.93,
+    haze=0., boldness=CENTRE, rest=.5, varnish=.22,
     subjects={'cypresses': 1.6, 'wheat field': 1.6, 'village': 1.4, 'orchard': 1.4, 'vase': 1.3,
-              'lily pond': .4, 'regatta': .6, 'cathedral': .4, 'cliffs': .5},
-    moods=dict(midi=2.6, gold=2.2, night=2, mist=.15, violet=.3, snow=.4, dawn=.4))
+              'lily pond': .4, 'regatta': .5, 'cathedral': .3, 'cliffs': .4, 'portrait': 2.6,
+              'still life': 1.2, 'person': 1.5},
+    moods=dict(midi=2.4, gold=2.2, night=1.3, autumn=1.4, mist=.15, violet=.3, snow=.4, dawn=.5))
 PAINTERS = {painter.name: painter for painter in (MONET, VAN_GOGH)}
 
 # %% ../nbs/A_painting.ipynb #habits
@@ -125,7 +126,7 @@ def studio(rng):
 
 # %% ../nbs/A_painting.ipynb #curl
 FREEDOM = np.array([dict(sky=1., water=.25, field=.4, tree=.45, hill=.5, cliff=.4, path=.3,
-                         haystack=.15).get(name, .1) for name in LABELS], np.float32)
+                         haystack=.15, wall=.6).get(name, .1) for name in LABELS], np.float32)
 
 def curl(scene, day, rng):
     "Doubled-angle direction of curl noise with whirls, (2, size, size)."
@@ -295,13 +296,13 @@ def drift(size, day, rng):
     return np.float32(day['broken'] * math.sqrt(day['shared'])) * maps @ HUES
 
 # %% ../nbs/A_painting.ipynb #detail
-CALM = np.array([dict(sky=.2, water=.35, field=.6, path=.5, hill=.55, wall=.25, floor=.45)
+CALM = np.array([dict(sky=.1, water=.35, field=.6, path=.5, hill=.55, wall=.25, floor=.45)
                  .get(name, 1.) for name in LABELS], np.float32)
 
 def attention(scene, day, rng):
     "How much detail each point gets, from .1 to 1.2: things much, the rest as the painter rests."
     busy = gaussian_filter(CALM[scene.label], 5 * scene.size / 256)
-    patches = np.float32(.35) * noise(rng, scene.size, 4, octaves=2)
+    patches = np.float32(.5) * noise(rng, scene.size, 4, octaves=2)
     return np.clip(1 + np.float32(day['rest']) * (busy - 1 + patches), .1, 1.2)
 
 # %% ../nbs/A_painting.ipynb #grade
@@ -319,7 +320,7 @@ def grade(scene, day):
 
 # %% ../nbs/A_painting.ipynb #contours
 SOLID = np.array([name in ('tree', 'building', 'boat', 'haystack', 'bridge', 'figure', 'cliff',
-                           'flower', 'hill', 'still life') for name in LABELS])
+                           'flower', 'hill', 'still life', 'furniture') for name in LABELS])
 
 def contours(canvas, scene, reference, angle, day, rng, radius):
     "Draw the borders of solid things with broken strokes of dark paint; `canvas` is changed."
@@ -361,7 +362,7 @@ def photograph(image, day, rng):
     mean = image.mean((0, 1))
     image = mean + day['contrast'] * (image - mean)
     soft = gaussian_filter(image, (.7 * unit, .7 * unit, 0))
-    yellow = np.minimum(day['varnish'] * day['yellowing'], .32) * np.float32([-.15, .2, 1])
+    yellow = np.minimum(day['varnish'] * day['yellowing'], .4) * np.float32([-.15, .2, 1])
     image = np.clip(image + day['sharpness'] * (image - soft), 0, 1)**day['gamma']
     image = image * day['tint'] * (1 - yellow)
     image = image + day['grain'] * rng.standard_normal((size, size, 1), np.float32)
