@@ -96,7 +96,7 @@ def habits(painter, rng, boldness=None):
     day['opacity'] = min(day['opacity'], 1)
     day['contour'] += rng.normal(0, .1)
     drawn = draw_boldness(painter, rng)
-    return handle(day, drawn if boldness is None else boldness, rng) | studio(rng)
+    return handle(day, drawn if boldness is None else float(boldness), rng) | studio(rng)
 
 # %% ../nbs/A_painting.ipynb #boldness
 def draw_boldness(painter, rng):
@@ -421,8 +421,12 @@ def check(painter, seed, size, boldness=None):
             raise TypeError(f'{what} must be a whole number, not {value!r}')
         if not low <= value <= high:
             raise ValueError(f'{what} must be from {low} to {high}, not {value}')
-    if boldness is not None and not -BOLDEST <= boldness <= BOLDEST:
-        raise ValueError(f'boldness must be from {-BOLDEST} (calm) to {BOLDEST} (bold), not {boldness}')
+    if boldness is None: return painter
+    if not isinstance(boldness, (int, float, np.number)):
+        raise TypeError(f'boldness must be a number, not {boldness!r}')
+    if not -BOLDEST <= boldness <= BOLDEST:
+        raise ValueError(f'boldness must be from {-BOLDEST} (a calm hand) to {BOLDEST}, '
+                         f'not {boldness}')
     return painter
 
 def choose(rng, weights, names):

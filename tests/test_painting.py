@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from atelier.elements import CODES, LABELS, MOODS
-from atelier.painting import MONET, PAINTERS, Painter, imaginary, paint
-from atelier.scenes import SUBJECTS, compose
+from atelier.painting import BOLDEST, MONET, PAINTERS, VAN_GOGH, Painter, draw_boldness, imaginary, paint
+from atelier.scenes import SMALLEST, SUBJECTS, compose
 
 HASHES = """
 import hashlib
@@ -17,6 +17,7 @@ from atelier.painting import imaginary, paint
 for painter, seed in (('Monet', 3), ('Van Gogh', 3), (imaginary(5), 3)):
     painting = paint(painter, seed, 96)
     print(hashlib.sha256(painting.image.tobytes() + painting.mask.tobytes()).hexdigest())
+    print(painting.boldness)
 """
 
 
@@ -29,7 +30,8 @@ def hashes_in_another_process(**environment):
 
 def test_same_seed_same_pixels_across_processes(tmp_path):
     here = [paint(painter, 3, 96) for painter in ("Monet", "Van Gogh", imaginary(5))]
-    here = [hashlib.sha256(p.image.tobytes() + p.mask.tobytes()).hexdigest() for p in here]
+    here = [line for p in here for line in
+            (hashlib.sha256(p.image.tobytes() + p.mask.tobytes()).hexdigest(), str(p.boldness))]
     assert here == hashes_in_another_process(PYTHONHASHSEED="1")
     # compiled anew, and in a process with a different number of threads
     assert here == hashes_in_another_process(NUMBA_CACHE_DIR=str(tmp_path), OMP_NUM_THREADS="1")
@@ -71,6 +73,56 @@ def test_masks_and_labels(subject):
         assert painting.horizon is None or 0 < painting.horizon < 1
         assert (painting.sun is not None) == (painting.mask == CODES["sun"]).any()
         assert painting.image.std() > 5, "an even surface is no picture"
+
+
+@pytest.mark.parametrize("subject, things", [
+    ("still life", {"wall", "furniture", "still life"}),
+    ("vase", {"wall", "furniture", "still life", "flower"}),
+    ("room", {"wall", "floor", "furniture"}),
+    ("cafe", {"wall", "floor", "furniture", "figure", "still life"}),
+    ("person", {"figure"}),
+    ("portrait", {"wall", "figure"}),
+])
+def test_people_and_rooms_have_their_masks(subject, things):
+    for seed in range(4):
+        painting = paint("Van Gogh", 50 + seed, 96, subject)
+        found = set(np.unique(painting.mask))
+        if subject != "cafe":  # whose guests may all be cut off
+            assert {CODES[thing] for thing in things} <= found
+        if subject != "person":
+            assert painting.horizon is None and painting.sun is None and CODES["sky"] not in found
+    share = (painting.mask == CODES["figure"]).mean()
+    assert subject != "portrait" or .2 < share < .9
+
+
+def test_new_labels_stand_at_the_end():
+    """A mask of the first edition reads the same with the codes of the second."""
+    assert LABELS.index("still life") == 15 and LABELS[16:] == ("wall", "floor", "furniture")
+
+
+@pytest.mark.parametrize("subject", SMALLEST)
+def test_a_size_too_small_for_a_subject_is_refused(subject):
+    with pytest.raises(ValueError, match=f"a {subject} needs {SMALLEST[subject]} pixels a side, not 40"):
+        paint("Monet", 1, 40, subject)
+    assert paint("Monet", 1, SMALLEST[subject], subject).subject == subject
+
+
+def test_the_painters_overlap_in_boldness():
+    rng = np.random.default_rng(1)
+    calm, bold = (np.array([draw_boldness(painter, rng) for _ in range(2000)]) for painter in (MONET, VAN_GOGH))
+    assert max(np.abs(calm).max(), np.abs(bold).max()) <= BOLDEST
+    assert .05 < (calm > 0).mean() < .3 and .05 < (bold < 0).mean() < .3
+    painted = [paint(name, seed, 32, "cliffs").boldness for name in PAINTERS for seed in range(8)]
+    assert len(set(painted)) == 16 and np.mean(painted[:8]) < np.mean(painted[8:])
+
+
+def test_a_bolder_hand_paints_the_same_scene_with_more_contrast():
+    calm, bold = (paint("Monet", 3, 128, "harbour", "day", boldness=b) for b in (-BOLDEST, BOLDEST))
+    assert (calm.boldness, bold.boldness) == (-BOLDEST, BOLDEST) and (calm.mask == bold.mask).all()
+    rough = [np.abs(np.diff(p.image.astype(float).mean(-1))).mean() for p in (calm, bold)]
+    assert rough[1] > 1.5 * rough[0]
+    drawn = paint("Monet", 3, 64)
+    assert (paint("Monet", 3, 64, boldness=drawn.boldness).image == drawn.image).all()
 
 
 def test_the_sun_is_where_its_label_says():
@@ -133,6 +185,9 @@ def test_imaginary_painters_differ():
     (("Monet", 1, 10_000), ValueError, "size must be from 32 to 2048"),
     (("Monet", 1, 64, "battle"), ValueError, "unknown subject 'battle'"),
     (("Monet", 1, 64, None, "rage"), ValueError, "unknown mood 'rage'"),
+    (("Monet", 1, 64, None, None, 2), ValueError, "boldness must be from -1.8 .* to 1.8"),
+    (("Monet", 1, 64, None, None, float("nan")), ValueError, "boldness must be from -1.8"),
+    (("Monet", 1, 64, None, None, "bold"), TypeError, "boldness must be a number"),
 ])
 def test_bad_input_is_refused_in_a_sentence(arguments, error, words):
     with pytest.raises(error, match=words):
