@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw
 
 # %% ../nbs/A_painting_elements.ipynb #labels
 LABELS = ('void', 'sky', 'water', 'field', 'tree', 'building', 'sun', 'flower', 'boat', 'hill',
-          'haystack', 'path', 'bridge', 'figure', 'cliff', 'still life', 'wall', 'floor', 'furniture')
+          'haystack', 'path', 'bridge', 'figure', 'cliff', 'still life', 'wall',
+          'floor', 'furniture')
 CODES = {name: code for code, name in enumerate(LABELS)}
 
 # %% ../nbs/A_painting_elements.ipynb #spline
@@ -398,7 +399,7 @@ def fruit_tree(scene, x, base, height, role='blossom', petals=170):
 
 # %% ../nbs/A_painting_elements.ipynb #repoussoir
 def repoussoir(scene):
-    "Something dark and near: a trunk at one edge with leaves above, a bush, or tall grass."
+    "Something dark and near: a trunk at one edge, a bush, or tall grass."
     rng, p, u = scene.rng, scene.palette, scene.rng.uniform
     kind, side, bark = rng.integers(3), rng.choice([0, 1]), .75 * p.shade + .25 * p.roof
     inks = .75 * p.shade + .25 * p.foliage, .7 * p.foliage + .2 * p.grass + .1 * p.sun
@@ -407,13 +408,16 @@ def repoussoir(scene):
         trunk = [(x, 1.03), (x + lean, .6), (x + .3 * lean, .3), (x + 1.5 * lean, -.03)]
         scene.put(scene.line(trunk, u(.06, .11)), 'tree', bark, 1.5, .7)
         for _ in range(3):
-            crown(scene, abs(side - u(.05, .4)), u(-.06, .08), u(.16, .26), u(.08, .14), 50, inks, .2)
-    if kind == 1: crown(scene, abs(side - u(0, .15)), u(.95, 1.05), u(.25, .4), u(.12, .24), 90, inks, .16)
+            crown(scene, abs(side - u(.05, .4)), u(-.06, .08), u(.16, .26), u(.08, .14), 50,
+                  inks, .2)
+    if kind == 1:
+        crown(scene, abs(side - u(0, .15)), u(.95, 1.05), u(.25, .4), u(.12, .24), 90,
+              inks, .16)
     if kind == 2:
         count = rng.integers(60, 160)
-        x, tall, bent = u(-.05, 1.05, count), u(.05, .2, count), rng.normal(0, .3, count)
-        inks = mix(*inks, u(0, 1.3, count))
-        scene.dabs('field', x, 1.02 - .5 * tall, .5 * tall, .007, inks, 1.57 + bent, .6, 1.57 + bent)
+        x, tall = u(-.05, 1.05, count), u(.05, .2, count)
+        bent, inks = rng.normal(1.57, .3, count), mix(*inks, u(0, 1.3, count))
+        scene.dabs('field', x, 1.02 - .5*tall, .5*tall, .007, inks, bent, .6, bent)
 
 # %% ../nbs/A_painting_elements.ipynb #haystack
 def haystack(scene, x, base, width, height):

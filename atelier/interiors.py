@@ -11,8 +11,9 @@ __all__ = ['FRUITS', 'lit', 'ball', 'profile', 'backdrop', 'wall', 'tabletop', '
 # %% ../nbs/A_painting_interiors.ipynb #imports
 import numpy as np
 
-from .elements import (
-    at_night, field, flower, hills, house, meadow_flowers, mix, path, sky, sun, tree, tree_line)
+from atelier.elements import (
+    at_night, field, flower, hills, house, meadow_flowers, mix, path, sky, sun, tree,
+    tree_line)
 
 # %% ../nbs/A_painting_interiors.ipynb #ball
 def lit(scene, x, width, ink):
@@ -21,19 +22,20 @@ def lit(scene, x, width, ink):
     return mix(.6 * ink + .35 * scene.palette.shade, np.minimum(1.06 * ink + .03, 1), t)
 
 def ball(scene, label, x, y, rx, ry, ink, dark=None, stroke=.55):
-    "Something round, with strokes that run around it; its shadow is `dark`, or the mood's."
+    "Something round with strokes around it; its shadow is `dark`, or the mood's."
     p = scene.palette
     window, _ = scene.box(x - rx, y - ry, x + rx, y + ry)
     dx, dy = (scene.x[window] - x) / rx, (scene.y[window] - y) / ry
     dark = .5 * ink + .4 * p.shade if dark is None else dark
     colour = mix(dark, ink, 1.1 + .7 * scene.light * dx - .6 * dy)
-    colour = mix(colour, .6 * ink + .25 * p.sun + .15, .9 * (scene.light * dx - dy) - .55)
+    gleam = .9 * (scene.light * dx - dy) - .55
+    colour = mix(colour, .6 * ink + .25 * p.sun + .15, gleam)
     around = np.arctan2(dy, dx) + np.float32(np.pi / 2)
     scene.put((window, dx**2 + dy**2 < 1), label, colour, around, stroke)
 
 # %% ../nbs/A_painting_interiors.ipynb #profile
 def profile(scene, x, base, height, halves, ink):
-    "A turned thing, a pot or a glass; `halves` are its half widths from the foot to the rim."
+    "A turned thing, such as a pot; `halves` are its half widths from foot to rim."
     up, halves = np.linspace(0, 1, 24), np.asarray(halves, float)
     half = np.interp(up, np.linspace(0, 1, len(halves)), halves)
     y = base - height * up
@@ -48,20 +50,22 @@ def backdrop(scene):
     p = scene.palette
     inks = (p.skyline, .6 * p.water + .4 * p.cloud, .6 * p.grain + .4 * p.sun,
             .7 * p.zenith + .3 * p.cloud, .6 * p.shade + .4 * p.foliage,
-            .7 * p.grass + .3 * p.cloud, .7 * p.shade + .3 * p.roof, .5 * p.wall + .5 * p.earth)
+            .7 * p.grass + .3 * p.cloud, .7 * p.shade + .3 * p.roof,
+            .5 * p.wall + .5 * p.earth)
     return inks[scene.rng.integers(len(inks))]
 
 def wall(scene, bottom, ink):
     "A wall down to `bottom`; one in four is papered with flowers."
     rng, p = scene.rng, scene.palette
     colour = mix(ink, .85 * ink + .1 * p.zenith, .5 + .5 * scene.noise(3, octaves=2))
-    scene.put(scene.everywhere(scene.y < bottom), 'wall', colour, 1.2 * scene.noise(3), 1.1)
+    above = scene.everywhere(scene.y < bottom)
+    scene.put(above, 'wall', colour, 1.2 * scene.noise(3), 1.1)
     if rng.random() > .25: return
     x, y = (np.mgrid[:7, :7].reshape(2, -1) + rng.uniform(.2, .8, (2, 49))) / 7
     x, y = x[y < bottom - .04], y[y < bottom - .04]
     petal = (p.blossom, p.bloom, .6 * p.foliage + .4 * ink)[rng.integers(3)]
-    r = rng.uniform(.012, .028, len(x))
-    scene.dabs('wall', x, y, r, .8 * r, .5 * petal + .5 * ink, rng.uniform(0, 3, len(x)), .6)
+    r, turn = rng.uniform(.012, .028, len(x)), rng.uniform(0, 3, len(x))
+    scene.dabs('wall', x, y, r, .8 * r, .5 * petal + .5 * ink, turn, .6)
 
 # %% ../nbs/A_painting_interiors.ipynb #tabletop
 def tabletop(scene, edge):
@@ -102,8 +106,8 @@ def fruit(scene, x, y, radius, kind):
 # %% ../nbs/A_painting_interiors.ipynb #book
 def book(scene, x, base, width, ink):
     "A book that lies on the table; returns the height of its cover."
-    p, tilt, w, top = scene.palette, scene.rng.uniform(.1, .35), width, base - .22 * width
-    pages = .75 * p.cloud + .25 * p.earth
+    p, tilt, w = scene.palette, scene.rng.uniform(.1, .35), width
+    top, pages = base - .22 * w, .75 * p.cloud + .25 * p.earth
     scene.put(scene.box(x, top, x + w, base), 'still life', .8 * ink, 0., .5)
     inside = scene.box(x + .02*w, top + .04*w, x + .98*w, base - .04*w)
     scene.put(inside, 'still life', pages, 0., .5)
@@ -124,8 +128,10 @@ def bottle(scene, x, base, height):
 
 def jug(scene, x, base, height):
     rng, p, w = scene.rng, scene.palette, .3 * height
-    glazes = p.grain, p.water, p.wall, .6 * p.grass + .4 * p.cloud, .7 * p.roof + .3 * p.earth
-    glaze, side, t = glazes[rng.integers(5)], rng.choice([-1, 1]), np.linspace(-1.3, 1.3, 9)
+    glazes = (p.grain, p.water, p.wall, .6 * p.grass + .4 * p.cloud,
+              .7 * p.roof + .3 * p.earth)
+    glaze, side = glazes[rng.integers(5)], rng.choice([-1, 1])
+    t = np.linspace(-1.3, 1.3, 9)
     grip = x + side*w*(.75 + .6*np.cos(t)), base + height*(.3*np.sin(t) - .55)
     scene.put(scene.line(np.stack(grip, 1), .22*w), 'still life', .8 * glaze, 1.5, .5)
     profile(scene, x, base, height, np.array([.7, 1, 1.05, .8, .55, .6]) * w, glaze)
@@ -135,7 +141,8 @@ def bowl(scene, x, base, half):
     "A bowl full of fruit."
     rng, p = scene.rng, scene.palette
     glaze = (.8 * p.cloud + .2 * p.water, p.earth, p.water, p.wall)[rng.integers(4)]
-    heap = ((-.55, .6), (.55, .6), (0, .62), (-.3, 1.05), (.32, 1.02), (-.75, .45), (.75, .45))
+    heap = ((-.55, .6), (.55, .6), (0, .62), (-.3, 1.05), (.32, 1.02), (-.75, .45),
+            (.75, .45))
     for a, b in heap:
         radius = .34 * half * rng.uniform(.9, 1.1)
         fruit(scene, x + a*half, base - b*half, radius, rng.choice(FRUITS))
@@ -167,11 +174,12 @@ def bunch(scene, x, y, reach):
                       y - .75 * reach + .8 * reach * far * np.sin(turn)], 1)
     green = .5 * p.foliage + .3 * p.shade + .2 * p.grass
     for a, b in heads:
-        stem = scene.line([(x, y + .02), ((x + a) / 2, (y + b) / 2 - .02), (a, b)], .014)
-        scene.put(stem, 'flower', green, 1.5, .5)
+        stem = [(x, y + .02), ((x + a) / 2, (y + b) / 2 - .02), (a, b)]
+        scene.put(scene.line(stem, .014), 'flower', green, 1.5, .5)
     t, spread = rng.uniform(0, 1, 40), rng.normal(0, 1, (2, 40))
-    scene.dabs('flower', x + .5*reach*spread[0], y - .45*reach + .4*reach*spread[1], .16*reach,
-               .06*reach, mix(.6 * p.foliage + .4 * p.shade, p.grass, t), 3 * t, .6, 3 * t)
+    leaves = mix(.6 * p.foliage + .4 * p.shade, p.grass, t)
+    scene.dabs('flower', x + .5*reach*spread[0], y - reach*(.45 - .4*spread[1]),
+               .16*reach, .06*reach, leaves, 3 * t, .6, 3 * t)
     for a, b in heads:
         flower(scene, a, b, reach * rng.uniform(.24, .36) * (1.4 if big else .6), kind)
 
@@ -205,9 +213,9 @@ def pile(scene, x, base, width, cloth):
 
 # %% ../nbs/A_painting_interiors.ipynb #chamber
 def chamber(scene):
-    """A room from its door: a wall in front, one in shadow beside it, a floor of boards.
+    """A room from its door: a wall in front, one in shadow beside it, and a floor.
 
-    Returns the corner (x, y) where all three meet, and the side of it on which the wall is."""
+    Returns the corner (x, y) where they meet, and on which side of it the wall is."""
     u, p, ink = scene.rng.uniform, scene.palette, backdrop(scene)
     x, y = u(.25, .75), u(.5, .68)
     side, far = (1, 0) if x < .5 else (-1, 1)
@@ -219,7 +227,8 @@ def chamber(scene):
     woods = p.earth, .6 * p.roof + .4 * p.earth, .5 * p.earth + .4 * p.water
     wood = woods[scene.rng.integers(3)]
     floor = scene.polygon([(x, y), (x + 1.1*side, y + .12), (x + 1.1*side, 1.05),
-                           (far - .1*side, 1.05), (far - .1*side, y + .95*abs(far - x) + .05)])
+                           (far - .1*side, 1.05),
+                           (far - .1*side, y + .95*abs(far - x) + .05)])
     scene.put(floor, 'floor', mix(wood, .65 * wood + .2 * p.shade, t), boards, .8)
     return x, y, side
 
@@ -229,7 +238,8 @@ def window(scene, x, y, width, height):
     p, w, h = scene.palette, width / 2, height
     frame = .6 * p.grass + .4 * p.wall
     pane = p.water if at_night(scene) else .5 * p.skyline + .5 * p.cloud
-    scene.put(scene.box(x - 1.15*w, y - .06*h, x + 1.15*w, y + 1.06*h), 'wall', frame, 1.5, .5)
+    outer = scene.box(x - 1.15*w, y - .06*h, x + 1.15*w, y + 1.06*h)
+    scene.put(outer, 'wall', frame, 1.5, .5)
     scene.put(scene.box(x - w, y, x + w, y + h), 'wall', pane, 1.2, .6)
     for bar in ([(x, y), (x, y + h)], [(x - w, y + .4*h), (x + w, y + .4*h)]):
         scene.put(scene.line(bar, .03), 'wall', .9 * frame, 1.5, .45)
@@ -240,7 +250,8 @@ def framed(scene, x, y, width, height):
     wood = p.grain if scene.rng.random() < .5 else .7 * p.shade + .3 * p.earth
     scene.put(scene.box(x, y, x + w, y + h), 'wall', wood, 1.5, .45)
     inner = scene.box(x + .12*w, y + .12*h, x + .88*w, y + .88*h)
-    scene.put(inner, 'wall', mix(p.skyline, p.foliage, 3 * (scene.y - y) / h - 1), 0., .45)
+    view = mix(p.skyline, p.foliage, 3 * (scene.y - y) / h - 1)
+    scene.put(inner, 'wall', view, 0., .45)
 
 # %% ../nbs/A_painting_interiors.ipynb #chair
 def chair(scene, x, base, height, facing=1):
@@ -252,7 +263,8 @@ def chair(scene, x, base, height, facing=1):
     def bar(*points):
         rail = scene.line([at(*point) for point in points], .06 * h)
         scene.put(rail, 'furniture', wood, 1.5, .45)
-    for foot, low in ((-.21, 0), (.21, 0), (-.08, .1), (.31, .1)): bar((foot, low), (foot, .48))
+    for foot, low in ((-.21, 0), (.21, 0), (-.08, .1), (.31, .1)):
+        bar((foot, low), (foot, .48))
     seat = scene.polygon([at(-.21, .46), at(.21, .44), at(.31, .54), at(-.08, .54)])
     scene.put(seat, 'furniture', .7 * p.grain + .2 * p.grass, .2, .5)
     for post in (-.21, -.08): bar((post, .45), (post - .05, 1))
@@ -262,7 +274,8 @@ def chair(scene, x, base, height, facing=1):
 def table(scene, x, base, width, height):
     "A round table on one leg, with a glass or two."
     rng, p, w, top = scene.rng, scene.palette, width, base - height
-    inks = .8 * p.cloud + .2 * p.water, p.grain, .6 * p.grass + .4 * p.cloud, .7 * p.roof
+    inks = (.8 * p.cloud + .2 * p.water, p.grain, .6 * p.grass + .4 * p.cloud,
+            .7 * p.roof)
     ink, dark = inks[rng.integers(4)], .65 * p.shade + .35 * p.earth
     scene.put(scene.line([(x, base), (x, top)], .12*w), 'furniture', dark, 1.57, .5)
     scene.dabs('furniture', x, base, .25*w, .05*w, dark, 0., .5)
@@ -284,9 +297,11 @@ def bed(scene, x, base, width, side):
         scene.put(region, 'furniture', ink, angle, stroke)
     part(.9 * wood, 1.5, .55, (.55, .42), (1.05, .5), (1.05, .98), (.55, .88))
     part(cover, .5 * side, .65, (0, .3), (.55, .58), (1.1, .62), (1.1, 0), (.7, -.02))
-    part(.85 * p.cloud + .15 * p.water, .1, .55, (.5, .58), (1.02, .62), (1.05, .74), (.58, .7))
+    part(.85 * p.cloud + .15 * p.water, .1, .55, (.5, .58), (1.02, .62), (1.05, .74),
+         (.58, .7))
     part(wood, 1.5, .6, (0, 0), (.72, -.12), (.72, .3), (0, .42))
-    part(.8 * wood + .1 * p.shade, 1.5, .5, (.08, .08), (.64, -.02), (.64, .2), (.08, .32))
+    part(.8 * wood + .1 * p.shade, 1.5, .5, (.08, .08), (.64, -.02), (.64, .2),
+         (.08, .32))
 
 # %% ../nbs/A_painting_interiors.ipynb #room
 def room(scene):
@@ -310,7 +325,8 @@ def cafe(scene):
     for at in u(.1, .9, n(1, 4)): lamp(scene, at, u(.05, .16), u(.018, .03))
     for base in np.sort(u(y + .1, 1.02, n(4, 8))):
         at, w = u(.02, .98), .14 + .26 * (base - y) / (1 - y)
-        if u() < .65: walker(scene, at + u(-.5, .5)*w, base - .1*w, 1.1*w + .1, seated=True)
+        if u() < .65:
+            walker(scene, at + u(-.5, .5)*w, base - .1*w, 1.1*w + .1, seated=True)
         if u() < .6: chair(scene, at - .75*w, base, 1.05*w)
         table(scene, at, base, w, .55*w)
 
@@ -328,8 +344,9 @@ def lamp(scene, x, y, radius):
 def clothes(scene):
     "A colour to wear."
     p = scene.palette
-    inks = (p.shade, .6 * p.water + .4 * p.shade, .9 * p.wall, .6 * p.roof + .3 * p.shade,
-            p.water, .8 * p.blossom + .2 * p.zenith, p.grain, .5 * p.foliage + .3 * p.cloud)
+    inks = (p.shade, .6 * p.water + .4 * p.shade, .9 * p.wall,
+            .6 * p.roof + .3 * p.shade, p.water, .8 * p.blossom + .2 * p.zenith, p.grain,
+            .5 * p.foliage + .3 * p.cloud)
     return inks[scene.rng.integers(len(inks))]
 
 def complexion(scene):
@@ -341,7 +358,7 @@ def complexion(scene):
 
 # %% ../nbs/A_painting_interiors.ipynb #walker
 def walker(scene, x, base, height, seated=False):
-    "Somebody on foot, or behind a table; `height` is that of the whole figure, hat and all."
+    "Somebody on foot, or behind a table; `height` goes from the shoes to the hat."
     rng, h, d = scene.rng, height, scene.rng.choice([-1, 1])
     coat, lower, (face, dark) = clothes(scene), clothes(scene), complexion(scene)
     at = lambda points: [(x + d * a * h, base - b * h) for a, b in points]
@@ -354,7 +371,8 @@ def walker(scene, x, base, height, seated=False):
     if seated: shape(lower, (-.2, .1), (-.18, .45), (.18, .45), (.22, .1))
     elif rng.random() < .5: shape(lower, (-.2, 0), (-.1, .48), (.1, .48), (.19, 0))
     else:
-        for step in (-.09, .08): limb(.85 * lower, .12, (0, .5), (.6 * step, .25), (step, .01))
+        for step in (-.09, .08):
+            limb(.85 * lower, .12, (0, .5), (.6 * step, .25), (step, .01))
     shape(coat, (-.1, .44), (-.12, .72), (-.05, .8), (.05, .8), (.12, .72), (.1, .44))
     limb(.9 * coat, .09, (.09, .72), (.14, .57), (.22, .48))
     scene.dabs('figure', x + .23*d*h, base - .48*h, .025*h, .025*h, face, 0., .45)
@@ -366,14 +384,16 @@ def walker(scene, x, base, height, seated=False):
 def hat(scene, x, y, half):
     "A straw hat or a dark one, or only hair."
     rng, p, wide = scene.rng, scene.palette, scene.rng.choice([.8, 1.3, 1.9])
-    inks = .8 * p.grain + .2 * p.sun, .9 * p.shade, .6 * p.water + .4 * p.shade, .7 * p.earth
+    inks = (.8 * p.grain + .2 * p.sun, .9 * p.shade, .6 * p.water + .4 * p.shade,
+            .7 * p.earth)
     ink = inks[rng.integers(4)]
     scene.dabs('figure', x, y, wide * half, .32 * half, .85 * ink, 0., .45)
     ball(scene, 'figure', x, y - .3*half, .8*half, .55*half, ink, stroke=.45)
 
 def carried(scene, hand, base, h, d):
     "What a walker of height h carries: a parasol, a fork, a basket, or nothing."
-    rng, p, kind, top = scene.rng, scene.palette, scene.rng.integers(4), hand - .1 * d * h
+    rng, p, top = scene.rng, scene.palette, hand - .1 * d * h
+    kind = rng.integers(4)
     if kind == 0:
         inks = p.grass, p.cloud, p.bloom, .6 * p.water + .4 * p.cloud
         stick = scene.line([(hand, base - .45*h), (top, base - 1.12*h)], .02 * h)
@@ -383,8 +403,9 @@ def carried(scene, hand, base, h, d):
         shaded = lit(scene, top, .3 * h, inks[rng.integers(4)])
         scene.put(scene.polygon(rim), 'figure', shaded, .3, .55)
     if kind == 1:
-        tool = scene.line([(top, base - .25*h), (hand + .12*d*h, base - .95*h)], .025 * h)
-        scene.put(tool, 'figure', .6 * p.earth + .3 * p.shade, 1.4, .4)
+        tool = [(top, base - .25*h), (hand + .12*d*h, base - .95*h)]
+        wood = .6 * p.earth + .3 * p.shade
+        scene.put(scene.line(tool, .025 * h), 'figure', wood, 1.4, .4)
     if kind == 2:
         straw = .7 * p.grain + .3 * p.earth
         ball(scene, 'figure', hand, base - .4*h, .09*h, .06*h, straw, stroke=.45)
@@ -402,9 +423,11 @@ def person(scene):
     vanish = field(scene, h)
     if u() < .4: path(scene, h, vanish, u(.08, .2))
     for role in ('bloom', 'blossom'): meadow_flowers(scene, h + .12, n(0, 350), role)
-    for y in np.sort(u(h + .06, .8, n(0, 3))): tree(scene, u(0, 1), y, .6 * (y - h) + .14)
+    for y in np.sort(u(h + .06, .8, n(0, 3))):
+        tree(scene, u(0, 1), y, .6 * (y - h) + .14)
     x, base, tall = u(.3, .7), u(.84, 1.08), u(.46, .8)
-    for far in u(.1, .9, n(0, 3)): walker(scene, far, h + .3 * (base - h) + .05, .4 * tall)
+    for far in u(.1, .9, n(0, 3)):
+        walker(scene, far, h + .3 * (base - h) + .05, .4 * tall)
     cast_shadow(scene, x, base, .1 * tall, .4 * tall, .5 * p.grass + .5 * p.grain)
     walker(scene, x, base, tall)
 
@@ -418,8 +441,10 @@ def at_table(scene):
     walker(scene, x, edge + .34 * tall, tall, seated=True)
     cloth = tabletop(scene, edge)
     cast_shadow(scene, x + .1, edge + .1, .08, .1, cloth)
-    book(scene, x - .1, edge + u(.08, .14), u(.2, .28), (p.bloom, p.grain, p.water)[n(3)])
-    for at in u(.05, .95, n(0, 4)): fruit(scene, at, u(edge + .08, .95), u(.035, .06), 'apple')
+    ink = (p.bloom, p.grain, p.water)[n(3)]
+    book(scene, x - .1, edge + u(.08, .14), u(.2, .28), ink)
+    for at in u(.05, .95, n(0, 4)):
+        fruit(scene, at, u(edge + .08, .95), u(.035, .06), 'apple')
     if u() < .5: bottle(scene, (x + .3) % .9 + .05, edge + .06, u(.25, .35))
 
 # %% ../nbs/A_painting_interiors.ipynb #portrait
@@ -448,22 +473,25 @@ def shoulders(scene, x, y, r, coat, dark):
         scene.put(region, 'figure', ink, angle, stroke)
     half = [(.5, 1.05), (1.6, 1.5 + slope), (2.3, 2.2), (2.7, 6)]
     folds = 1.57 + .5 * (scene.x - x) / r + .3 * scene.noise(6)
-    part(lit(scene, x, 2 * r, coat), folds, .85, *half, *[(-a, b) for a, b in half[::-1]])
+    other = [(-a, b) for a, b in half[::-1]]
+    part(lit(scene, x, 2 * r, coat), folds, .85, *half, *other)
     part(dark, 1.5, .6, (-.38, .6), (.38, .6), (.45, 1.3), (0, 1.55), (-.45, 1.3))
-    inner = (p.cloud, .7 * p.grass + .3 * p.cloud, p.bloom, p.zenith)[scene.rng.integers(4)]
-    part(inner, 1.4, .55, (-.45, 1.2), (0, 1.5), (.45, 1.2), (.3, 2.1), (0, 2.5), (-.3, 2.1))
+    inks = p.cloud, .7 * p.grass + .3 * p.cloud, p.bloom, p.zenith
+    part(inks[scene.rng.integers(4)], 1.4, .55, (-.45, 1.2), (0, 1.5), (.45, 1.2),
+         (.3, 2.1), (0, 2.5), (-.3, 2.1))
     for s in (-1, 1):
-        part(.75 * coat + .15 * p.shade, 1.57 + .5 * s, .6, (.42 * s, 1.1), (.85 * s, 1.45),
-             (.25 * s, 2.9), (.02 * s, 2.6))
+        part(.75 * coat + .15 * p.shade, 1.57 + .5 * s, .6, (.42 * s, 1.1),
+             (.85 * s, 1.45), (.25 * s, 2.9), (.02 * s, 2.6))
 
 # %% ../nbs/A_painting_interiors.ipynb #strands
 def strands(scene, x, y, rx, ry, ink, count):
     "Hair: strokes that run around the head."
     rng = scene.rng
     turn, far = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(.1, 1, count))
-    inks, dx, dy = ink * rng.uniform(.7, 1.25, (count, 1)), rx * np.cos(turn), ry * np.sin(turn)
-    flow = np.arctan2(dy, dx) + np.pi / 2
-    scene.dabs('figure', x + far * dx, y + far * dy, .32 * rx, .16 * rx, inks, flow, .55, flow)
+    inks, dx, dy = ink * rng.uniform(.7, 1.25, (count, 1)), np.cos(turn), np.sin(turn)
+    flow = np.arctan2(ry * dy, rx * dx) + np.pi / 2
+    scene.dabs('figure', x + rx * far * dx, y + ry * far * dy, .32 * rx, .16 * rx, inks,
+               flow, .55, flow)
 
 def beard(scene, x, y, r, ink, count=50):
     rng = scene.rng
@@ -475,7 +503,7 @@ def beard(scene, x, y, r, ink, count=50):
 
 # %% ../nbs/A_painting_interiors.ipynb #features
 def features(scene, x, y, r, d, face, dark, hair):
-    "Brows, eyes, nose and mouth of a head of half height r at (x, y) that looks to the side d."
+    "What a head of half height r at (x, y) that looks to the side d looks with."
     p, ink = scene.palette, .6 * dark + .4 * scene.palette.shade
     iris = (p.foliage, p.water, p.shade, .6 * p.earth)[scene.rng.integers(4)]
     def spot(a, b, rx, ry, colour, tilt=0.):

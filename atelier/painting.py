@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CENTRE', 'SPREAD', 'BOLDEST', 'MONET', 'VAN_GOGH', 'PAINTERS', 'COMMON', 'HANDLING', 'FREEDOM', 'GREY', 'BRISTLES',
-           'SHORT', 'HUES', 'CALM', 'SOLID', 'Painter', 'habits', 'draw_boldness', 'handle', 'studio', 'curl', 'edges',
+           'SHORT', 'HUES', 'BUSY', 'SOLID', 'Painter', 'habits', 'draw_boldness', 'handle', 'studio', 'curl', 'edges',
            'flow_field', 'layer', 'pixels', 'vary', 'drift', 'attention', 'grade', 'contours', 'light', 'photograph',
            'render', 'Painting', 'check', 'choose', 'paint', 'imaginary']
 
@@ -46,34 +46,39 @@ class Painter:
     lights: float = .95               # and of the lightest
     haze: float = .05                 # light air in front of the distance
     boldness: float = 0.              # centre of the hand's boldness, within ±BOLDEST
-    value: float = .11                # spread of a stroke's lightness about its neighbours'
-    relief: float = .45               # height of the paint
-    bristle: float = .15              # depth of the furrows in a stroke
-    sharpness: float = .05            # of a stroke's edges; below 0 they are soft
-    shared: float = .75               # part of the hue's spread that neighbouring strokes share
-    rest: float = .5                  # how far sky, water and walls are left without detail
+    value: float = .115               # spread of a stroke's lightness about the scene's
+    relief: float = .47               # height of the paint
+    bristle: float = .155             # depth of the furrows in a stroke
+    sharpness: float = .08            # of a stroke's edges; below 0 they are soft
+    shared: float = .6               # part of the hue's spread that neighbours share
+    rest: float = .5                  # how far sky and walls are left without detail
     varnish: float = .1               # yellow of the varnish, on average
     lean: float = .25                 # how far one picture strays from these habits, on average
     subjects: dict = field(default_factory=dict)  # weights; a subject that isn't named has 1
     moods: dict = field(default_factory=dict)
 
 # %% ../nbs/A_painting.ipynb #monet
-CENTRE, SPREAD, BOLDEST = 1., .9, 1.8  # boldness: the larger CENTRE / SPREAD, the easier to tell apart
+CENTRE, SPREAD = .9, .9  # of boldness: the smaller their ratio, the harder to tell
+BOLDEST = 1.8            # no hand is bolder, nor calmer than -BOLDEST
+
 MONET = Painter(
-    'Monet', length=4.8, wander=.215, bend=.5, opacity=.86, lost_edges=2., broken=.055, accents=.015,
-    swirl=.06, vortices=0., contour=0., saturation=.96, darks=.09, lights=.94, haze=.12,
-    boldness=-CENTRE, shared=.65, rest=1., varnish=.06,
-    subjects={'lily pond': 2, 'haystacks': 1.5, 'regatta': 1.5, 'cliffs': 1.2, 'cypresses': .4,
-              'street': .6, 'vase': .5, 'still life': .4, 'room': .2, 'cafe': .3, 'portrait': .4},
-    moods=dict(mist=2.4, dawn=2, violet=2, spring=1.5, snow=1.3, midi=.3, night=.15, gold=.35))
+    'Monet', length=4.8, wander=.215, bend=.5, opacity=.86, lost_edges=2., broken=.042,
+    accents=.015, swirl=.06, vortices=0., contour=0., saturation=.96, darks=.06,
+    lights=.92, haze=.12, boldness=-CENTRE, shared=.4, rest=1., varnish=.06,
+    subjects={'lily pond': 2, 'haystacks': 1.5, 'regatta': 1.5, 'cliffs': 1.2,
+              'cypresses': .4, 'street': .6, 'vase': .5, 'still life': .4, 'room': .2,
+              'cafe': .3, 'portrait': .4},
+    moods=dict(mist=2.2, day=1.6, dawn=1.6, violet=1.4, spring=1.4, snow=1.2,
+               autumn=1.2, midi=.3, night=.2, gold=.4))
 VAN_GOGH = Painter(
-    'Van Gogh', length=6.8, wander=.18, bend=.7, opacity=.89, lost_edges=.3, broken=.04,
-    accents=.03, swirl=.9, vortices=2., follow=.6, contour=.85, saturation=1.35, darks=.02, lights=.93,
-    haze=0., boldness=CENTRE, rest=.5, varnish=.22,
-    subjects={'cypresses': 1.6, 'wheat field': 1.6, 'village': 1.4, 'orchard': 1.4, 'vase': 1.3,
-              'lily pond': .4, 'regatta': .5, 'cathedral': .3, 'cliffs': .4, 'portrait': 2.6,
-              'still life': 1.2, 'person': 1.5},
-    moods=dict(midi=2.4, gold=2.2, night=1.3, autumn=1.4, mist=.15, violet=.3, snow=.4, dawn=.5))
+    'Van Gogh', length=6.8, wander=.18, bend=.7, opacity=.89, lost_edges=.3, broken=.032,
+    accents=.03, swirl=.9, vortices=2., follow=.6, contour=.85, saturation=1.28,
+    darks=.02, lights=.93, haze=0., boldness=CENTRE, rest=.5, varnish=.22,
+    subjects={'cypresses': 1.6, 'wheat field': 1.6, 'village': 1.4, 'orchard': 1.4,
+              'vase': 1.3, 'lily pond': .4, 'regatta': .5, 'cathedral': .3, 'cliffs': .4,
+              'portrait': 2.6, 'still life': 1.2, 'person': 1.5},
+    moods=dict(midi=2.2, gold=1.6, spring=1.4, day=1.4, night=1.2, autumn=1.1, mist=.15,
+               violet=.3, snow=.4, dawn=.5))
 PAINTERS = {painter.name: painter for painter in (MONET, VAN_GOGH)}
 
 # %% ../nbs/A_painting.ipynb #habits
@@ -81,11 +86,13 @@ COMMON = Painter('anyone')
 HANDLING = 'length', 'wander', 'bend', 'follow', 'opacity'
 
 def habits(painter, rng, boldness=None):
-    """The habits of one picture by `painter`, with what `studio` adds: a dict of numbers.
+    """The habits of one picture by `painter` and what `studio` adds: a dict of numbers.
 
     `boldness` is drawn around the painter's own unless given."""
     day, scale = {}, math.exp(rng.normal(0, .16))
-    for habit in [f.name for f in fields(Painter) if f.type is float and f.name != 'boldness']:
+    own_habits = [f.name for f in fields(Painter) if f.type is float]
+    for habit in own_habits:
+        if habit == 'boldness': continue
         own, common = getattr(painter, habit), getattr(COMMON, habit)
         stray = rng.beta(1, max(1 / painter.lean - 1, .01)) * (1 if habit in HANDLING else .4)
         spread = .35 if habit in ('length', 'wander') else .12
@@ -96,7 +103,8 @@ def habits(painter, rng, boldness=None):
     day['opacity'] = min(day['opacity'], 1)
     day['contour'] += rng.normal(0, .1)
     drawn = draw_boldness(painter, rng)
-    return handle(day, drawn if boldness is None else float(boldness), rng) | studio(rng)
+    boldness = drawn if boldness is None else float(boldness)
+    return handle(day, boldness, rng) | studio(rng)
 
 # %% ../nbs/A_painting.ipynb #boldness
 def draw_boldness(painter, rng):
@@ -106,10 +114,11 @@ def draw_boldness(painter, rng):
         if abs(boldness) <= BOLDEST: return float(boldness)
 
 def handle(day, boldness, rng):
-    "Make strokes differ more, in light and in height, and their edges crisper, the bolder the hand."
+    "The bolder the hand, the more strokes differ in light and height, and the crisper."
     factors = np.exp(.42 * boldness + rng.normal(0, .25, 3))
-    for habit, factor, most in zip(('value', 'relief', 'bristle'), factors, (.24, 1.1, .35)):
-        day[habit] = min(day[habit] * factor, most)
+    most = dict(value=.24, relief=1.1, bristle=.35)  # beyond, pictures get ugly
+    for habit, factor in zip(most, factors):
+        day[habit] = min(day[habit] * factor, most[habit])
     sharpness = day['sharpness'] + .3 * boldness + rng.normal(0, .25)
     return day | dict(boldness=boldness, sharpness=min(max(sharpness, -.9), .7))
 
@@ -117,8 +126,8 @@ def handle(day, boldness, rng):
 def studio(rng):
     "What depends on the day and the photographer, not on the painter."
     u, factor = rng.uniform, lambda spread: math.exp(rng.normal(0, spread))
-    paint = dict(dry=u(.2, .7), soft=u(.9, 1.7), ground=u(.35, .75) * np.array([1, .9, .74]),
-                 yellowing=rng.exponential())
+    paint = dict(dry=u(.2, .7), soft=u(.9, 1.7),
+                 ground=u(.35, .75) * np.array([1, .9, .74]), yellowing=rng.exponential())
     photo = dict(weave=u(0, .015), grain=u(0, .015), chroma=factor(.14),
                  contrast=min(1.25, max(.84, factor(.18))), gamma=1.06 * factor(.12),
                  tint=u(.8, 1.2, 3)**.2)
@@ -223,8 +232,10 @@ def _lay(image, relief, window, radius, ink, bristles, opacity, grain, dry, soft
             b = min(int(place), last - 1)
             load = bristles[b] + (place - b) * (bristles[b + 1] - bristles[b])
             cover *= opacity * (1 - dry * min(1., max(0., 4 * (t - .35 - .6 * load))))
-            shade = grain * (load - .5) * (.3 + .7 * (.3 * ink[0] + .59 * ink[1] + .11 * ink[2]))
-            for c in range(3): image[j, i, c] += cover * (ink[c] + shade - image[j, i, c])
+            grey = .3 * ink[0] + .59 * ink[1] + .11 * ink[2]
+            shade = grain * (load - .5) * (.3 + .7 * grey)  # the same for all: no new hue
+            for c in range(3):
+                image[j, i, c] += cover * (ink[c] + shade - image[j, i, c])
             height = .1 + .7 * load + .3 * v*v - .3 * t + .3 * relief[j, i]
             relief[j, i] += cover * (height - relief[j, i])
 
@@ -279,7 +290,8 @@ def pixels(xy, size):
     return tuple(np.clip(xy, 0, size - 1).astype(int).T[::-1])
 
 # %% ../nbs/A_painting.ipynb #vary
-HUES = np.array([[1, -.3, -1.12], [-.63, .42, -.53]], np.float32)  # warmth, green to red: as light
+HUES = np.array([[1, -.3, -1.12],     # warmth
+                 [-.63, .42, -.53]], np.float32)  # green to red
 
 def vary(ink, spread, luck, detail, day):
     "Break up the colours `ink` (n, 3) with the random numbers `spread` (n, 3 or more) and `luck`."
@@ -296,12 +308,12 @@ def drift(size, day, rng):
     return np.float32(day['broken'] * math.sqrt(day['shared'])) * maps @ HUES
 
 # %% ../nbs/A_painting.ipynb #detail
-CALM = np.array([dict(sky=.1, water=.35, field=.6, path=.5, hill=.55, wall=.25, floor=.45)
-                 .get(name, 1.) for name in LABELS], np.float32)
+BUSY = dict(sky=.1, water=.5, field=.75, path=.6, hill=.55, wall=.25, floor=.5)
+BUSY = np.array([BUSY.get(name, 1.) for name in LABELS], np.float32)
 
 def attention(scene, day, rng):
-    "How much detail each point gets, from .1 to 1.2: things much, the rest as the painter rests."
-    busy = gaussian_filter(CALM[scene.label], 5 * scene.size / 256)
+    "How much detail each point gets, .1 to 1.2: much for things, little for the sky."
+    busy = gaussian_filter(BUSY[scene.label], 5 * scene.size / 256)
     patches = np.float32(.5) * noise(rng, scene.size, 4, octaves=2)
     return np.clip(1 + np.float32(day['rest']) * (busy - 1 + patches), .1, 1.2)
 
@@ -320,7 +332,8 @@ def grade(scene, day):
 
 # %% ../nbs/A_painting.ipynb #contours
 SOLID = np.array([name in ('tree', 'building', 'boat', 'haystack', 'bridge', 'figure', 'cliff',
-                           'flower', 'hill', 'still life', 'furniture') for name in LABELS])
+                           'flower', 'hill', 'still life', 'furniture')
+                  for name in LABELS])
 
 def contours(canvas, scene, reference, angle, day, rng, radius):
     "Draw the borders of solid things with broken strokes of dark paint; `canvas` is changed."
@@ -354,7 +367,7 @@ def light(image, relief, strength):
 
 # %% ../nbs/A_painting.ipynb #photograph
 def photograph(image, day, rng):
-    "Weave, contrast, sharpness, exposure, varnish, colour cast and grain; returns uint8."
+    "Weave, contrast, sharpness, exposure, varnish, cast and grain; returns uint8."
     size, unit = len(image), len(image) / 256
     day = {key: np.float32(value) for key, value in day.items() if key not in ('brushes',)}
     thread = np.sin(2.05 / unit * np.arange(size, dtype=np.float32))
@@ -362,7 +375,8 @@ def photograph(image, day, rng):
     mean = image.mean((0, 1))
     image = mean + day['contrast'] * (image - mean)
     soft = gaussian_filter(image, (.7 * unit, .7 * unit, 0))
-    yellow = np.minimum(day['varnish'] * day['yellowing'], .4) * np.float32([-.15, .2, 1])
+    varnish = np.minimum(day['varnish'] * day['yellowing'], .4)
+    yellow = varnish * np.float32([-.15, .2, 1])
     image = np.clip(image + day['sharpness'] * (image - soft), 0, 1)**day['gamma']
     image = image * day['tint'] * (1 - yellow)
     image = image + day['grain'] * rng.standard_normal((size, size, 1), np.float32)
@@ -381,7 +395,8 @@ def render(scene, day, rng):
     layer(canvas, scene, reference, angle, day, rng, middle, 2.2, .3)
     if day['contour'] > .1: contours(canvas, scene, reference, angle, day, rng, .75 * fine)
     layer(canvas, scene, reference, angle, day, rng, fine, 2.2, .75)
-    return photograph(light(*canvas, day['relief']), day, rng)
+    strength = day['relief'] * (.3 + .7 * scene.detail[..., None])
+    return photograph(light(*canvas, strength), day, rng)
 
 # %% ../nbs/A_painting.ipynb #painting
 @dataclass
@@ -390,8 +405,8 @@ class Painting:
 
     `image` is (size, size, 3) uint8, RGB; `mask` is (size, size) uint8, indices into `LABELS`.
     `horizon` is a fraction of the height from the top, or None where there is none; `sun` is
-    (x, y, radius) in fractions of the width, or None where neither sun nor moon can be seen;
-    `boldness` is that of the hand, from -BOLDEST (calm) to BOLDEST."""
+    (x, y, radius) in fractions of the width, or None where neither sun nor moon can be
+    seen; `boldness` is that of the hand, from -BOLDEST (calm) to BOLDEST."""
     image: np.ndarray
     mask: np.ndarray
     painter: str
@@ -425,8 +440,8 @@ def check(painter, seed, size, boldness=None):
     if not isinstance(boldness, (int, float, np.number)):
         raise TypeError(f'boldness must be a number, not {boldness!r}')
     if not -BOLDEST <= boldness <= BOLDEST:
-        raise ValueError(f'boldness must be from {-BOLDEST} (a calm hand) to {BOLDEST}, '
-                         f'not {boldness}')
+        raise ValueError(f'boldness must be from {-BOLDEST} (calm) to {BOLDEST} '
+                         f'(bold), not {boldness}')
     return painter
 
 def choose(rng, weights, names):
@@ -440,8 +455,9 @@ def paint(painter, seed, size=256, subject=None, mood=None, boldness=None):
 
     The same arguments give the same pixels. `seed` is a whole number from 0; `size` is the width
     and height in pixels, 32 to 2048, and another size shows the same picture. `subject` (of
-    `SUBJECTS`), `mood` (of `MOODS`) and `boldness` (-1.8 to 1.8) are the painter's choice unless
-    given. Returns a `Painting`; raises ValueError or TypeError on what can't be painted.
+    `SUBJECTS`), `mood` (of `MOODS`) and `boldness` (-BOLDEST to BOLDEST) are the
+    painter's choice unless given. Returns a `Painting`; raises ValueError or TypeError
+    on what can't be painted.
 
     Strokes after Hertzmann, *Painterly Rendering with Curved Brush Strokes of Multiple Sizes*,
     SIGGRAPH 1998."""
@@ -471,7 +487,8 @@ def imaginary(seed):
         lost_edges=u(0, 3), broken=log(.01, .1), accents=u(0, .14), swirl=max(0, u(-.3, 1.1)),
         vortices=max(0, u(-2, 3)), follow=u(0, 1.1), contour=max(0, u(-.9, 1)),
         contour_ink=tuple(u(0, .35, 3)), saturation=log(.5, 1.5), darks=u(.02, .2),
-        lights=u(.8, .98), haze=max(0, u(-.2, .3)), boldness=u(-1.2, 1.2), value=log(.05, .2),
-        relief=log(.2, .9), bristle=log(.06, .3), sharpness=u(-.35, .45), shared=u(0, 1), rest=u(0, 1),
-        varnish=u(0, .2), lean=.1, subjects=gamma(list(SUBJECTS)),
+        lights=u(.8, .98), haze=max(0, u(-.2, .3)), boldness=u(-1.2, 1.2),
+        value=log(.05, .2), relief=log(.2, .9), bristle=log(.06, .3),
+        sharpness=u(-.35, .45), shared=u(0, 1), rest=u(0, 1), varnish=u(0, .25),
+        lean=.1, subjects=gamma(list(SUBJECTS)),
         moods=gamma(list(MOODS)))

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from .elements import (
-    CODES, MOODS, ROLES, Scene, at_night, boat, church, cypress, field, figure, footbridge, fruit_tree,
-    haystack, hills, house, meadow_flowers, mirror, mix, path, poplar, repoussoir, sky, stars,
-    stone_bridge, sun, tree, tree_line, water)
+    CODES, MOODS, ROLES, Scene, at_night, boat, church, cypress, field, figure,
+    footbridge, fruit_tree, haystack, hills, house, meadow_flowers, mirror, mix, path,
+    poplar, repoussoir, sky, stars, stone_bridge, sun, tree, tree_line, water)
 from .interiors import cafe, person, portrait, room, still_life, vase
 
 # %% ../nbs/A_painting_scenes.ipynb #haystacks
@@ -406,24 +406,25 @@ def front(scene, vanish, edge, tall, far, near):
 # %% ../nbs/A_painting_scenes.ipynb #compose
 SUBJECTS = {subject.__name__.replace('_', ' '): subject for subject in (
     haystacks, wheat_field, cypresses, village, orchard, poplars, avenue, garden, harbour, regatta,
-    beached_boats, cliffs, lily_pond, bridge, cathedral, street, vase, still_life, room, cafe,
-    person, portrait)}
-SMALLEST = {'room': 48, 'cafe': 48, 'person': 48, 'portrait': 48}  # pixels; below, they are blots
+    beached_boats, cliffs, lily_pond, bridge, cathedral, street, vase, still_life, room,
+    cafe, person, portrait)}
+SMALLEST = dict(room=48, cafe=48, person=48, portrait=48)  # pixels; below, blots
 MAPS = 'colour', 'label', 'angle', 'stroke', 'detail'
 
 def compose(subject, mood, seed, size=256):
     """The scene of a subject (of `SUBJECTS`) in a mood (of `MOODS`), not yet painted.
 
     `seed` is anything that `numpy.random.default_rng` takes; `size` is in pixels. The same seed
-    shows the same scene at any size. `sun` is None if less than half of it is visible. ValueError
-    if the size is below the subject's SMALLEST."""
+    shows the same scene at any size. `sun` is None if less than half of it is visible.
+    ValueError if the size is below the subject's SMALLEST."""
     if size < SMALLEST.get(subject, 0):
-        raise ValueError(f'a picture of a {subject} needs {SMALLEST[subject]} pixels a side, not {size}: '
-                         'choose a larger size, or another subject')
+        raise ValueError(f'a picture of a {subject} needs {SMALLEST[subject]} pixels a '
+                         f'side, not {size}: choose a larger size, or another subject')
     rng = np.random.default_rng(seed)
     shift = rng.normal(0, .02, 3) + rng.normal(0, .025, (len(ROLES), 3))
     colours = np.clip(MOODS[mood] + shift, 0, 1).astype(np.float32)
-    closer, at, mirrored = 1 + .6 * rng.beta(1, 1.6), rng.uniform(0, 1, 2), rng.random() < .5
+    closer, at = 1 + .6 * rng.beta(1, 1.6), rng.uniform(0, 1, 2)
+    mirrored = rng.random() < .5
     scene = Scene(round(closer * size), SimpleNamespace(**dict(zip(ROLES, colours))), rng)
     SUBJECTS[subject](scene)
     crop(scene, size, at * (1 - size / scene.size))
