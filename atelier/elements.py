@@ -175,9 +175,8 @@ def dabs(self:Scene, label, x, y, rx, ry, inks, angles=0., stroke=.7, tilt=0.):
 # %% ../nbs/A_painting_elements.ipynb #mix
 def mix(a, b, t):
     "Colour `a` where t is 0 and `b` where it is 1; t is a number or a map, and is clipped."
-    t = np.clip(np.asarray(t, np.float32), 0, 1)
-    if t.ndim: t = t[..., None]
-    return (1 - t) * a + t * b
+    a, b, t = (np.asarray(x, np.float32) for x in (a, b, np.clip(t, 0, 1)))
+    return a + (t[..., None] if t.ndim else t) * (b - a)
 
 # %% ../nbs/A_painting_elements.ipynb #sky
 def sky(scene, horizon):
@@ -399,9 +398,9 @@ def fruit_tree(scene, x, base, height, role='blossom', petals=170):
 
 # %% ../nbs/A_painting_elements.ipynb #repoussoir
 def repoussoir(scene):
-    "Something dark and near: a trunk at one edge, a bush, or tall grass."
+    "Something dark and near: a trunk at one edge, a thin tree, a bush, or tall grass."
     rng, p, u = scene.rng, scene.palette, scene.rng.uniform
-    kind, side, bark = rng.integers(3), rng.choice([0, 1]), .75 * p.shade + .25 * p.roof
+    kind, side, bark = rng.integers(4), rng.choice([0, 1]), .75 * p.shade + .25 * p.roof
     inks = .75 * p.shade + .25 * p.foliage, .7 * p.foliage + .2 * p.grass + .1 * p.sun
     if kind == 0:
         x, lean = abs(side - u(.02, .14)), u(-.06, .06)
@@ -418,6 +417,9 @@ def repoussoir(scene):
         x, tall = u(-.05, 1.05, count), u(.05, .2, count)
         bent, inks = rng.normal(1.57, .3, count), mix(*inks, u(0, 1.3, count))
         scene.dabs('field', x, 1.02 - .5*tall, .5*tall, .007, inks, bent, .6, bent)
+    if kind == 3:
+        x, petals = abs(side - u(.02, .25)), rng.integers(10, 160)
+        fruit_tree(scene, x, u(.95, 1.1), u(.7, 1.1), 'foliage', petals)
 
 # %% ../nbs/A_painting_elements.ipynb #haystack
 def haystack(scene, x, base, width, height):

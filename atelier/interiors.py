@@ -203,6 +203,7 @@ def still_life(scene):
         cast_shadow(scene, x, y + .8*radius, .8*radius, 1.4*radius, cloth)
         fruit(scene, x, y, radius, FRUITS[n(4)])
 
+# %% ../nbs/A_painting_interiors.ipynb #pile
 def pile(scene, x, base, width, cloth):
     "Up to three books, one on the other."
     u, p = scene.rng.uniform, scene.palette
@@ -361,7 +362,7 @@ def walker(scene, x, base, height, seated=False):
     "Somebody on foot, or behind a table; `height` goes from the shoes to the hat."
     rng, h, d = scene.rng, height, scene.rng.choice([-1, 1])
     coat, lower, (face, dark) = clothes(scene), clothes(scene), complexion(scene)
-    at = lambda points: [(x + d * a * h, base - b * h) for a, b in points]
+    at = lambda points: [(x + d*a*h, base - b*h) for a, b in points]
     def limb(ink, width, *points):
         scene.put(scene.line(at(points), width * h), 'figure', ink, 1.5, .45)
     def shape(ink, *points):
@@ -375,10 +376,9 @@ def walker(scene, x, base, height, seated=False):
             limb(.85 * lower, .12, (0, .5), (.6 * step, .25), (step, .01))
     shape(coat, (-.1, .44), (-.12, .72), (-.05, .8), (.05, .8), (.12, .72), (.1, .44))
     limb(.9 * coat, .09, (.09, .72), (.14, .57), (.22, .48))
-    scene.dabs('figure', x + .23*d*h, base - .48*h, .025*h, .025*h, face, 0., .45)
     ball(scene, 'figure', x, base - .88*h, .06*h, .075*h, face, dark, .45)
     hat(scene, x, base - .93*h, .075*h)
-    if not seated: carried(scene, x + .23*d*h, base, h, d)
+    if not seated: carried(scene, x + .23*d*h, base, h, d, face)
 
 # %% ../nbs/A_painting_interiors.ipynb #hat
 def hat(scene, x, y, half):
@@ -390,10 +390,11 @@ def hat(scene, x, y, half):
     scene.dabs('figure', x, y, wide * half, .32 * half, .85 * ink, 0., .45)
     ball(scene, 'figure', x, y - .3*half, .8*half, .55*half, ink, stroke=.45)
 
-def carried(scene, hand, base, h, d):
-    "What a walker of height h carries: a parasol, a fork, a basket, or nothing."
+def carried(scene, hand, base, h, d, face):
+    "A walker's hand and what it carries: a parasol, a fork, a basket, or nothing."
     rng, p, top = scene.rng, scene.palette, hand - .1 * d * h
     kind = rng.integers(4)
+    scene.dabs('figure', hand, base - .48*h, .025*h, .025*h, face, 0., .45)
     if kind == 0:
         inks = p.grass, p.cloud, p.bloom, .6 * p.water + .4 * p.cloud
         stick = scene.line([(hand, base - .45*h), (top, base - 1.12*h)], .02 * h)

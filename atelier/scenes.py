@@ -95,7 +95,11 @@ def village(scene):
         house(scene, u(-.05, .9), y, .9 * (y - h) + u(.05, .09), .4 * (y - h) + u(.03, .05))
     if u() < .7: path(scene, h + .1, vanish)
     meadow_flowers(scene, h + .18, n(0, 200), 'bloom')
-    for y in np.sort(u(h + .14, 1., n(1, 4))): tree(scene, u(0, 1), y, u(.5, .8) * (y - h) + .1)
+    bare = u() < .3
+    for y in np.sort(u(h + .14, 1., n(1, 4))):
+        x, height = u(0, 1), u(.5, .8) * (y - h) + .1
+        if bare: fruit_tree(scene, x, y, 1.4 * height, 'grain', 10)
+        else: tree(scene, x, y, height)
 
 # %% ../nbs/A_painting_scenes.ipynb #orchard
 def orchard(scene):
@@ -107,11 +111,12 @@ def orchard(scene):
     tree_line(scene, h + .02, u(.04, .1), 0, 1, .8)
     field(scene, h, scene.rng.choice(['meadow', 'furrows']))
     meadow_flowers(scene, h + .1, n(0, 200), 'blossom')
-    blossoming, role = u() < .6, 'blossom' if u() < .85 else 'bloom'
+    kind = scene.rng.choice(['blossom', 'blossom', 'bloom', 'bare', 'olive', 'olive'])
     for y in np.sort(u(h + .12, 1., n(3, 7))):
         height = .85 * (y - h) + .16
-        if blossoming: fruit_tree(scene, u(0, 1), y, height, role)
-        else: tree(scene, u(0, 1), y, .9 * height, 'grass', u(1, 1.35))
+        if kind == 'olive': tree(scene, u(0, 1), y, .9 * height, 'grass', u(1, 1.35))
+        elif kind == 'bare': fruit_tree(scene, u(0, 1), y, height, 'grain', 12)
+        else: fruit_tree(scene, u(0, 1), y, height, kind)
 
 # %% ../nbs/A_painting_scenes.ipynb #poplars
 def poplars(scene):
@@ -403,7 +408,7 @@ def front(scene, vanish, edge, tall, far, near):
             if at_night(scene) and rng.random() < .5: ink = p.sun
             scene.put(quad(a, a + .045, low, low + .18), 'building', ink, 1.57, .45)
 
-# %% ../nbs/A_painting_scenes.ipynb #compose
+# %% ../nbs/A_painting_scenes.ipynb #known-subjects
 SUBJECTS = {subject.__name__.replace('_', ' '): subject for subject in (
     haystacks, wheat_field, cypresses, village, orchard, poplars, avenue, garden, harbour, regatta,
     beached_boats, cliffs, lily_pond, bridge, cathedral, street, vase, still_life, room,
@@ -411,6 +416,7 @@ SUBJECTS = {subject.__name__.replace('_', ' '): subject for subject in (
 SMALLEST = dict(room=48, cafe=48, person=48, portrait=48)  # pixels; below, blots
 MAPS = 'colour', 'label', 'angle', 'stroke', 'detail'
 
+# %% ../nbs/A_painting_scenes.ipynb #compose
 def compose(subject, mood, seed, size=256):
     """The scene of a subject (of `SUBJECTS`) in a mood (of `MOODS`), not yet painted.
 
