@@ -342,13 +342,16 @@ def lamp(scene, x, y, radius):
     scene.dabs('wall', x, y, radius, .8 * radius, .85 * p.sun + .15, 0., .45)
 
 # %% ../nbs/A_painting_interiors.ipynb #clothes
-def clothes(scene):
-    "A colour to wear."
+def clothes(scene, x, y):
+    "A colour to wear that stands out from what is behind (x, y)."
     p = scene.palette
     inks = (p.shade, .6 * p.water + .4 * p.shade, .9 * p.wall,
             .6 * p.roof + .3 * p.shade, p.water, .8 * p.blossom + .2 * p.zenith, p.grain,
             .5 * p.foliage + .3 * p.cloud)
-    return inks[scene.rng.integers(len(inks))]
+    row, col = (np.clip([y, x], 0, .999) * scene.size).astype(int)
+    inks = scene.rng.permutation(inks)
+    gaps = np.abs(inks - scene.colour[row, col]).sum(1)
+    return inks[np.argmax(gaps > .5)]  # the first; any where none stands out
 
 def complexion(scene):
     "A face's colour in the light, and in the shade."
@@ -361,7 +364,8 @@ def complexion(scene):
 def walker(scene, x, base, height, seated=False):
     "Somebody on foot, or behind a table; `height` goes from the shoes to the hat."
     rng, h, d = scene.rng, height, scene.rng.choice([-1, 1])
-    coat, lower, (face, dark) = clothes(scene), clothes(scene), complexion(scene)
+    coat, lower = clothes(scene, x, base - .6*h), clothes(scene, x, base - .2*h)
+    face, dark = complexion(scene)
     at = lambda points: [(x + d*a*h, base - b*h) for a, b in points]
     def limb(ink, width, *points):
         scene.put(scene.line(at(points), width * h), 'figure', ink, 1.5, .45)
@@ -454,7 +458,7 @@ def portrait(scene):
     wall(scene, 1.1, backdrop(scene))
     x, y, r, d = u(.42, .58), u(.34, .44), u(.17, .26), scene.rng.choice([-1, 1])
     face, dark = complexion(scene)
-    shoulders(scene, x, y, r, clothes(scene), dark)
+    shoulders(scene, x, y, r, clothes(scene, x, y + 2*r), dark)
     inks = (.8 * p.shade, .6 * p.roof + .3 * p.earth, .7 * p.grain + .2 * p.roof,
             .5 * p.shade + .3 * p.earth, .6 * p.cloud + .3 * p.shade)
     hair = inks[scene.rng.integers(5)]

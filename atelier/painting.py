@@ -84,20 +84,20 @@ PAINTERS = {painter.name: painter for painter in (MONET, VAN_GOGH)}
 # %% ../nbs/A_painting.ipynb #habits
 COMMON = Painter('anyone')
 HANDLING = 'length', 'wander', 'bend', 'follow', 'opacity'
-SPREADS = dict(length=.35, wander=.35, lost_edges=.6, darks=.5)  # from day to day; others .12
+SPREADS = dict(length=.35, wander=.35, lost_edges=.3, darks=.4)  # from day to day; others .12
 DAILY = [f.name for f in fields(Painter) if f.type is float and f.name != 'boldness']
 
 def habits(painter, rng, boldness=None):
     """The habits of one picture by `painter` and what `studio` adds: a dict of numbers.
 
     `boldness` is drawn around the painter's own unless given."""
-    day, scale = {}, np.exp(rng.normal(0, [.12, .14, .16]))
+    day, scale = {}, math.exp(rng.normal(0, .16))
     for habit in DAILY:
         own, common = getattr(painter, habit), getattr(COMMON, habit)
         stray = rng.beta(1, max(1 / painter.lean - 1, .01)) * (1 if habit in HANDLING else .4)
         spread = SPREADS.get(habit, .12)
         day[habit] = (own + stray * (common - own)) * math.exp(rng.normal(0, spread))
-    day['brushes'] = tuple(scale.cumprod() * painter.brushes)  # a fine brush strays furthest
+    day['brushes'] = tuple(scale * radius for radius in painter.brushes)
     day['contour_ink'] = np.clip(np.array(painter.contour_ink) + rng.normal(0, .03, 3), 0, 1)
     day['vortices'] = int(rng.poisson(day['vortices']))
     for share in ('opacity', 'shared'): day[share] = min(day[share], 1)
