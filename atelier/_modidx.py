@@ -182,6 +182,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'atelier.painting._trace': ('a_painting.html#_trace', 'atelier/painting.py'),
                                   'atelier.painting.attention': ('a_painting.html#attention', 'atelier/painting.py'),
                                   'atelier.painting.check': ('a_painting.html#check', 'atelier/painting.py'),
+                                  'atelier.painting.check_range': ('a_painting.html#check_range', 'atelier/painting.py'),
                                   'atelier.painting.choose': ('a_painting.html#choose', 'atelier/painting.py'),
                                   'atelier.painting.contours': ('a_painting.html#contours', 'atelier/painting.py'),
                                   'atelier.painting.curl': ('a_painting.html#curl', 'atelier/painting.py'),

@@ -6,7 +6,8 @@
 __all__ = ['CENTRE', 'SPREAD', 'BOLDEST', 'MONET', 'VAN_GOGH', 'PAINTERS', 'COMMON', 'HANDLING', 'SPREADS', 'DAILY', 'FREEDOM',
            'GREY', 'BRISTLES', 'SHORT', 'HUES', 'BUSY', 'SOLID', 'Painter', 'habits', 'draw_boldness', 'handle',
            'studio', 'curl', 'edges', 'flow_field', 'layer', 'pixels', 'vary', 'drift', 'attention', 'grade',
-           'contours', 'light', 'photograph', 'render', 'Painting', 'check', 'choose', 'paint', 'imaginary']
+           'contours', 'light', 'photograph', 'render', 'Painting', 'check', 'check_range', 'choose', 'paint',
+           'imaginary']
 
 # %% ../nbs/A_painting.ipynb #imports
 import math
@@ -50,7 +51,7 @@ class Painter:
     relief: float = .47               # height of the paint
     bristle: float = .155             # depth of the furrows in a stroke
     sharpness: float = .08            # of a stroke's edges; below 0 they are soft
-    shared: float = .6               # part of the hue's spread that neighbours share
+    shared: float = .6                # part of the hue's spread that neighbours share
     rest: float = .5                  # how far sky and walls are left without detail
     varnish: float = .1               # yellow of the varnish, on average
     lean: float = .25                 # how far one picture strays from these habits, on average
@@ -100,7 +101,7 @@ def habits(painter, rng, boldness=None):
     day['brushes'] = tuple(scale * radius for radius in painter.brushes)
     day['contour_ink'] = np.clip(np.array(painter.contour_ink) + rng.normal(0, .03, 3), 0, 1)
     day['vortices'] = int(rng.poisson(day['vortices']))
-    for share in ('opacity', 'shared'): day[share] = min(day[share], 1)
+    for share in ('opacity', 'shared'): day[share] = min(max(day[share], 0), 1)
     day['contour'] += rng.normal(0, .1)
     drawn = draw_boldness(painter, rng)
     boldness = drawn if boldness is None else float(boldness)
@@ -428,23 +429,24 @@ def check(painter, seed, size, boldness=None):
     if isinstance(painter, str):
         if painter not in PAINTERS:
             names = ' or '.join(map(repr, PAINTERS))
-            raise ValueError(f'unknown painter {painter!r}: choose {names}, or pass a Painter, '
-                             'for example imaginary(7)')
+            raise ValueError(f'unknown painter {painter!r}: choose {names}, or pass a '
+                             'Painter, for example imaginary(7)')
         painter = PAINTERS[painter]
     if not isinstance(painter, Painter):
         raise TypeError(f'painter must be a name or a Painter, not {type(painter).__name__}')
     for what, value, low, high in (('seed', seed, 0, 2**63 - 1), ('size', size, 32, 2048)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
             raise TypeError(f'{what} must be a whole number, not {value!r}')
-        if not low <= value <= high:
-            raise ValueError(f'{what} must be from {low} to {high}, not {value}')
-    if boldness is None: return painter
-    if not isinstance(boldness, (int, float, np.number)):
-        raise TypeError(f'boldness must be a number, not {boldness!r}')
-    if not -BOLDEST <= boldness <= BOLDEST:
-        raise ValueError(f'boldness must be from {-BOLDEST} (calm) to {BOLDEST} '
-                         f'(bold), not {boldness}')
+        check_range(what, value, low, high)
+    for value in (painter.boldness, painter.boldness if boldness is None else boldness):
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise TypeError(f'boldness must be a number, not {value!r}')
+        check_range('boldness', value, -BOLDEST, BOLDEST)
     return painter
+
+def check_range(what, value, low, high):
+    if not low <= value <= high:
+        raise ValueError(f'{what} must be from {low} to {high}, not {value}')
 
 # %% ../nbs/A_painting.ipynb #choose
 def choose(rng, weights, names):
