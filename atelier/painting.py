@@ -63,7 +63,7 @@ CENTRE, SPREAD = .9, .9  # of boldness: the smaller their ratio, the harder to t
 BOLDEST = 1.8            # no hand is bolder, nor calmer than -BOLDEST
 
 MONET = Painter(
-    'Monet', length=4.8, wander=.215, bend=.5, opacity=.86, lost_edges=2., broken=.048,
+    'Monet', length=4.8, wander=.215, bend=.5, opacity=.86, lost_edges=2., broken=.052,
     accents=.015, swirl=.06, vortices=0., contour=0., saturation=.96, darks=.06,
     lights=.92, haze=.12, boldness=-CENTRE, shared=.4, rest=1., varnish=.06,
     subjects={'lily pond': 2, 'haystacks': 1.5, 'regatta': 1.5, 'cliffs': 1.2,
@@ -78,7 +78,7 @@ VAN_GOGH = Painter(
     subjects={'cypresses': 1.6, 'wheat field': 1.6, 'village': 1.4, 'orchard': 1.4,
               'vase': 1.3, 'lily pond': .4, 'regatta': .5, 'cathedral': .3, 'cliffs': .4,
               'portrait': 2.6, 'still life': 1.2, 'person': 1.5},
-    moods=dict(midi=2.2, gold=1.6, spring=1.4, day=1.4, night=1.2, autumn=1.1, mist=.15,
+    moods=dict(midi=2.2, gold=1.3, spring=1.6, day=1.6, night=1.2, dusk=.8, mist=.15,
                violet=.3, snow=.4, dawn=.5))
 PAINTERS = {painter.name: painter for painter in (MONET, VAN_GOGH)}
 
@@ -316,7 +316,7 @@ BUSY = np.array([BUSY.get(name, 1.) for name in LABELS], np.float32)
 def attention(scene, day, rng):
     "How much detail each point gets, .1 to 1.2: much for things, little for the sky."
     busy = gaussian_filter(BUSY[scene.label], 5 * scene.size / 256)
-    patches = np.float32(.5) * noise(rng, scene.size, 4, octaves=2)
+    patches = np.float32(.5) * noise(rng, scene.size, 4, octaves=2) * (.4 + .6 * busy)
     return np.clip(1 + np.float32(day['rest']) * (busy - 1 + patches), .1, 1.2)
 
 # %% ../nbs/A_painting.ipynb #grade
@@ -379,7 +379,7 @@ def photograph(image, day, rng):
     image = mean + day['contrast'] * (image - mean)
     soft = gaussian_filter(image, (.7 * unit, .7 * unit, 0))
     varnish = np.minimum(day['varnish'] * day['yellowing'], .4)
-    yellow = varnish * np.float32([-.15, .2, 1])
+    yellow = varnish * np.float32([-.08, .1, 1])
     image = np.clip(image + day['sharpness'] * (image - soft), 0, 1)**day['gamma']
     image = image * day['tint'] * (1 - yellow)
     image = image + day['grain'] * rng.standard_normal((size, size, 1), np.float32)
