@@ -362,7 +362,7 @@ def contours(canvas, scene, reference, angle, day, rng, radius):
 # %% ../nbs/A_painting.ipynb #light-2
 def light(image, relief, strength):
     "Shade the picture by the slope of its relief, lit from the upper left."
-    gy, gx = np.gradient(relief)
+    gy, gx = np.gradient(relief, 256 / len(relief))  # as steep at any size
     slope, strength = (gx + .8 * gy)[..., None], np.float32(strength)
     shine = np.clip(.2 * slope - .05, 0, .2)
     grey = (image @ GREY)[..., None]
