@@ -397,7 +397,7 @@ def hat(scene, x, y, half):
 def carried(scene, hand, base, h, d, face):
     "A walker's hand and what it carries: a parasol, a fork, a basket, or nothing."
     rng, p, top = scene.rng, scene.palette, hand - .1 * d * h
-    kind = rng.integers(4)
+    kind = rng.integers(4) if scene.horizon else 3  # no parasols indoors
     scene.dabs('figure', hand, base - .48*h, .025*h, .025*h, face, 0., .45)
     if kind == 0:
         inks = p.grass, p.cloud, p.bloom, .6 * p.water + .4 * p.cloud
