@@ -508,7 +508,7 @@ def beard(scene, x, y, r, ink, count=50):
 
 # %% ../nbs/A_painting_interiors.ipynb #features
 def features(scene, x, y, r, d, face, dark, hair):
-    "What a head of half height r at (x, y) that looks to the side d looks with."
+    "Eyes, nose, mouth of a head of half height r at (x, y), turned to the side d."
     p, ink = scene.palette, .6 * dark + .4 * scene.palette.shade
     iris = (p.foliage, p.water, p.shade, .6 * p.earth)[scene.rng.integers(4)]
     def spot(a, b, rx, ry, colour, tilt=0.):
