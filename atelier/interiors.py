@@ -185,7 +185,7 @@ def bunch(scene, x, y, reach):
 
 # %% ../nbs/A_painting_interiors.ipynb #still-life
 def still_life(scene):
-    u, n, p = scene.rng.uniform, scene.rng.integers, scene.palette
+    u, n = scene.rng.uniform, scene.rng.integers
     edge, spots = u(.24, .56), scene.rng.permutation([.2, .5, .78]) + u(-.07, .07, 3)
     wall(scene, edge + .1, backdrop(scene))
     cloth, back = tabletop(scene, edge), edge + u(.06, .16)
