@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -67,6 +68,19 @@ def pytest_collection_modifyitems(config, items):
         return (1, -seconds[item.path]) if item.path in seconds else (2, 0)
 
     items.sort(key=rank)
+
+
+@contextmanager
+def full_disk(at=100):
+    """Within it, no file of this process grows beyond so many bytes; as on a full disk, the write that would fails."""
+    import resource  # not on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (at, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
