@@ -69,7 +69,8 @@ def read_credits(file):
             rows = [later | row for row in reader]
         for row in rows:
             int(row['width']), int(row['height']), int(row['hash'], 16)
-            if not re.fullmatch(r'[\w-]+/\w+-Q?\d+\.jpg', row['file']): raise ValueError
+            named = re.fullmatch(r'[\w-]+/\w+-[\w.-]+\.jpg', row['file'])
+            if not named: raise ValueError
         if {*later, *(reader.fieldnames or ())} != set(COLUMNS): raise ValueError
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         wrong = f'{file} is not as this course wrote it; move it away and try again'

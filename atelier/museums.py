@@ -73,9 +73,10 @@ def bring(desk, work, collection):
 
 # %% ../nbs/C1_museums.ipynb #present
 def opened(dest, works):
-    "The folder, in which every picture by the artist is whole."
+    "The folder, in which every picture that may count is whole: others are removed."
     collection, works.errors = Collection(dest), []
-    collection.pictures(works.artist)  # removes damaged ones
+    if works.artist: collection.pictures(works.artist)
+    for work in works: collection.is_whole(work.file)
     return collection
 
 def present(works, collection):
@@ -131,7 +132,7 @@ def report(works, come, collection):
 
 # %% ../nbs/C1_museums.ipynb #fetch
 def fetch(artist, n, dest, museums, manners):
-    "Search, download and report for one artist; True if nothing failed."
+    "Search, download and report for one artist; True if all came, or nothing failed."
     with on_disk(dest, dest):
         Path(dest).mkdir(parents=True, exist_ok=True)
         here = len(Collection(dest).pictures(artist)) if words(artist) else 0

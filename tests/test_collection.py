@@ -293,6 +293,12 @@ def test_killed_before_a_larger_twin_has_its_name(tmp_path):
     check_whole(tmp_path, 1)
 
 
+def test_numbers_of_a_new_museum_need_not_be_digits(tmp_path):
+    work = Work("rijks", "SK-A-1.b", "SK-A-1", "Pond", "Claude Monet", "", "", "", "", "")
+    Collection(tmp_path).add(work, read_picture(changed(5)))
+    assert Collection(tmp_path).has(work)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder on a file system of 256 KB, and a function that makes it larger."""

@@ -434,7 +434,7 @@ FAULTS = [  # what the picture's server does, how often, what is said, whether a
     ("stall", 1, None, False), ("stall", 4, "stalled for 0.3 s", True), ("drip", 4, "was not whole after 0.6 s", True),
     ("truncated", 1, None, False), ("truncated", 4, "is not whole", True),
     ("html", 4, "is no JPEG, PNG or WebP", True), ("bomb", 1, "more than 40 million pixels", True),
-    ("large", 1, "is larger than 32 MB", True)]
+    ("large", 9, "is larger than 32 MB", True)]
 
 
 @pytest.mark.parametrize("fault, times, words, again", FAULTS, ids=lambda value: str(value))
@@ -484,7 +484,10 @@ def test_what_is_there_counts_whatever_its_source(museum, tmp_path):
     server.log.clear()
     assert len(visit(server, tmp_path, n=2)) == 4 and server.asked == ["commons query", "commons files"]
     listed = list(search(server, museums=[CLEVELAND], n=2))
-    assert len(download_paintings(listed, tmp_path, manners=server.manners(), progress=False)) == 2
+    files = download_paintings(listed, tmp_path, manners=server.manners(), progress=False)
+    assert len(files) == 2
+    files[0].write_bytes(files[0].read_bytes()[:500])
+    assert files == download_paintings(listed, tmp_path, manners=server.manners(), progress=False), "fetched again"
     check_whole(tmp_path, 6)
 
 
