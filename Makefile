@@ -14,7 +14,8 @@ ADDRESS ?=
 LIVE ?=
 # Tests at once, each with up to 2 GB.
 WORKERS ?= 3
-N ?= 100
+# Not from the environment: N is anybody's name.
+N = 100
 ALL ?=
 
 # A failed step says one sentence; the details are in the log.

@@ -135,7 +135,9 @@ class Desk:
         self.failures = self.refusals = 0  # in a row
         self.client = httpx.Client(
             timeout=manners.timeout, transport=manners.transport, follow_redirects=True,
-            headers={'User-Agent': who, 'AIC-User-Agent': who})  # Chicago's own
+            headers={'User-Agent': who, 'AIC-User-Agent': who},  # Chicago's own
+            # Before each request, one that follows a redirect included.
+            event_hooks={'request': [lambda request: self.wait(request.url.host)]})
 
     def beside(self, title):
         "A desk of another server, at the same pace; it can fail alone."
@@ -168,9 +170,8 @@ def ask(self:Desk, url, params=None):
     "One request; the whole answer as bytes. MuseumError if there is none."
     timeout, deadline, body = self.manners.timeout, self.manners.deadline, bytearray()
     with network_errors(url, timeout):
-        self.wait(httpx.URL(url).host)
-        end = self.pace.now() + deadline
         with self.client.stream('GET', url, params=params) as response:
+            end = self.pace.now() + deadline
             for piece in response.iter_bytes():
                 body += piece
                 if len(body) > MAX_BYTES:

@@ -76,7 +76,7 @@ def opened(dest, works):
     "The folder, in which every picture that may count is whole: others are removed."
     collection, works.errors = Collection(dest), []
     if works.artist: collection.pictures(works.artist)
-    for work in works: collection.is_whole(work.file)
+    else: [collection.is_whole(work.file) for work in works]
     return collection
 
 def present(works, collection):

@@ -151,8 +151,8 @@ def judged(answer, field):
 def probe(museums, manners):
     "For each question of each museum: its name, the host, what it said, seconds."
     for museum in museums:
-        desk = Desk(museum, manners)
         for url, params, field, picture in museum.probes:
+            desk = Desk(museum, manners)  # one a question: each fails alone
             answer, seconds = timed(desk, read_json, url, params)
             said = judged(answer, field)
             yield museum.name, httpx.URL(url).host, said, seconds

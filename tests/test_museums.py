@@ -880,6 +880,22 @@ def test_the_lesson_is_told_in_short_cells(path):
             assert max(map(len, printed), default=0) <= 84, f"{cell.id}: its output is cut at the right"
 
 
+def test_a_redirect_waits_for_its_turn_too():
+    clock, asked = Clock(), []
+
+    def answer(request):
+        asked.append((request.url.host, clock.now()))
+        if request.url.host == "a.example":
+            return httpx.Response(302, headers={"Location": "https://b.example/picture"})
+        return httpx.Response(200, content=b"whole")
+
+    pace = Pace(clock.now, clock.sleep)
+    pace.rest("b.example", 30)
+    desk = Desk(MET, Manners(contact="tests@example.org", pace=pace, transport=httpx.MockTransport(answer)))
+    assert desk.get(bytes, "https://a.example/") == b"whole"
+    assert asked == [("a.example", 0), ("b.example", 30)]
+
+
 # The real ones
 
 @pytest.mark.skipif(not os.environ.get("ATELIER_ONLINE"), reason="set ATELIER_ONLINE=1 to ask the real servers")

@@ -64,7 +64,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    unchanged = os.environ["ATELIER_UNCHANGED"].split()
-    left_out = [item for item in items if item.nodeid.split("::")[0] in unchanged]
+    unchanged, kept, left_out = os.environ["ATELIER_UNCHANGED"].split(), [], []
+    for item in items:
+        (left_out if item.nodeid.split("::")[0] in unchanged else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = kept
