@@ -104,8 +104,8 @@ def test_a_smaller_decoding_of_a_photo_that_lies_is_large_enough():
     exif[0x0112] = 6
     data = encoded(Image.new("RGB", (1600, 1200)), "JPEG", exif=exif)
     assert open_picture(data).size == (1200, 1600)
-    width, height = open_picture(data, at_least=(500, 60)).size
-    assert 500 <= width < 1200 and height * 1200 == width * 1600
+    width, height = open_picture(data, at_least=(400, 60)).size
+    assert 400 <= width < 1200 and height * 1200 == width * 1600
 
 
 def test_a_note_that_cannot_be_read_is_passed_over():
@@ -285,6 +285,7 @@ def test_other_weights_are_named(net, tmp_path):
     for state, said in (({**own, "more": own["bias"].clone()}, "more has no place in it"),
                         ({"weight": own["weight"]}, "bias is missing"),
                         ({**own, "bias": own["bias"][:1]}, r"bias has the shape \(1,\) and not \(2,\)"),
+                        ({**own, "bias": torch.full((2,), 1e300, dtype=torch.double)}, "bias holds numbers"),
                         ({**own, "bias": own["bias"] * torch.nan}, "bias holds numbers that are not finite")):
         save_file(state, tmp_path / "net.safetensors")
         with pytest.raises(ValueError, match=rf"^net does not fit a layer in one place \({said}.*: take another$"):
