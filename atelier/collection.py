@@ -107,7 +107,7 @@ def is_whole(self:Collection, name):
     if not row or row['duplicate_of'] or not file.exists(): return False
     if hashlib.sha256(file.read_bytes()).hexdigest() == row['sha256']: return True
     print_wrapped(f'{name} is not the picture that CREDITS.csv describes; '
-                  'it is fetched again.')
+                  'it has to be fetched again.')
     file.unlink()
     return False
 

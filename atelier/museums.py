@@ -119,7 +119,7 @@ def report(works, come, collection):
         else: print_wrapped(f'{work.name}, {work.title!r}: its picture {error}.')
     for name, its in alone.items():
         title = works.desks[name].title
-        print_wrapped(f'{title} {its[0]}. Pictures missing: {len(its)}.')
+        print_wrapped(f'{title} {its[0]}. Its pictures that failed: {len(its)}.')
     if come >= works.n: return
     same = sum(collection.is_double(work.file) for work in [*works, *works.further])
     reasons = [f'near-duplicates: {same}'] * (same > 0) + [

@@ -368,7 +368,7 @@ def test_a_museum_that_always_fails_is_left_alone(museum, capsys, tmp_path):
     before = len(server.asked)
     assert not download_paintings(works, tmp_path, progress=False)
     assert len(server.asked) - before == 8
-    assert "is left alone, since it failed too often. Pictures missing: 32." in heard(capsys)
+    assert "is left alone, since it failed too often. Its pictures that failed: 32." in heard(capsys)
 
 
 def test_a_firewall_that_stays_shut_is_left_alone(museum, tmp_path, capsys):
