@@ -1,4 +1,4 @@
-"""Writes into each diagram the style sheet that it needs outside of the site: css/diagram.css, with colours for variables.
+"""Writes into each diagram the style sheet that it needs outside of the site: css/diagram.css without variables.
 
     python tools/diagrams.py            every diagram of the course, and of the tests' course
     python tools/diagrams.py FILE …     these
@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CSS = ROOT / "site/assets/css"
-FILES = [*sorted((ROOT / "site/course/assets/diagrams").glob("*.svg")),
-         *sorted((ROOT / "tests/course/assets/diagrams").glob("*.svg"))]
+FILES = [*sorted((ROOT / "nbs/diagrams").glob("*.svg")),
+         *sorted((ROOT / "tests/course/nbs/diagrams").glob("*.svg"))]
 
 
 @cache
