@@ -196,7 +196,7 @@ def inlined(public):
     named = {}
     for name, path in FILES.items():
         title, desc = (ElementTree.parse(path).getroot().find(SVG + tag).text for tag in ("title", "desc"))
-        named[name] = found[" ".join(f"{title} {desc}".split())]
+        named[name] = found[" ".join(f"{title}. {desc}".split())]
     return named
 
 
@@ -324,7 +324,7 @@ def test_words_on_lesson_pages_are_large_enough(home, browser, width, least):
 def test_a_diagram_has_a_text_for_those_who_cannot_see_it(small, small_home, browser):
     page = browser.new_page(viewport={"width": 390, "height": 844})
     page.goto(f"{small_home}/lessons/01_dice.html")
-    text = "From a die to a count A die is rolled many times, and each face is counted."
+    text = "From a die to a count. A die is rolled many times, and each face is counted."
     assert page.get_by_role("img", name=text, exact=True).count() == 1
     assert page.locator("figure:has(.diagram) figcaption").inner_text() == "Roll, then count"
     frame = page.locator(".diagram-frame")
