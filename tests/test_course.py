@@ -70,7 +70,7 @@ def test_every_slide_is_quiet_and_can_be_read(small_home, page):
         if page.evaluate("Reveal.isLastSlide() && !Reveal.availableFragments().next"):
             break
         page.keyboard.press("Space")
-    assert len(seen) == page.evaluate("Reveal.getTotalSlides()") == 8
+    assert len(seen) == page.evaluate("Reveal.getTotalSlides()") == 9
     assert not errors and not strangers, (errors, strangers)
 
 

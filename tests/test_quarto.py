@@ -293,6 +293,7 @@ def test_a_deck_that_cannot_be_written_is_named(copy_of_project):
     (project / "slides").mkdir()
     for line, said in [('{{< cell nb="02" label="nowhere" >}}', "02_datablock.ipynb has no cell 'nowhere'"),
                        ('{{< cell nb="99" label="imports" >}}', "0 notebooks in nbs/ are called '99'"),
+                       ('{{< diagram "whale" >}}', "there is no diagram 'whale'"),
                        ('{{< hologram >}}', "Quarto has nothing for {{< hologram >}}"),
                        ('{{< value nb="02" label="luck" match="(whales)" >}}', "printed nothing like (whales)")]:
         (project / "slides/short.md").write_text(f"---\ntitle: Short\n---\n\n## A slide\n\n{line}\n")

@@ -60,6 +60,7 @@ def test_a_presenter_who_edits_keeps_the_deck_and_sees_what_did_not_run(course, 
         assert page.locator(".slides .stale-value").count() == 1, "a number in a sentence"
         page.goto(f"{home}lessons/01_dice.html")
         assert page.locator("#roll .stale").is_visible() and page.locator("#counts .stale").is_visible()
+        assert page.locator(".diagram [data-stale]").text_content() == "60", "a number in a diagram"
         page.goto(f"{home}lessons/02_coins.html")
         assert not page.locator(".stale").count()
         page.close()

@@ -4,7 +4,8 @@
     python tools/qmd.py fastai     this one
 
 Quarto's `embed` shows a cell's code and outputs whole: steps, a choice of lines and a picture's width have no
-counterpart and are left out. A widget becomes the picture that stands for it, a value the text that its cell printed.
+counterpart and are left out. A widget becomes the picture that stands for it, a value the text that its cell printed,
+a diagram its file.
 """
 
 import json
@@ -68,6 +69,15 @@ def still(nb, label):
     return embed(nb, re.search(r"(?m)^#\| *still: *(\S+)", "".join(cell["source"]))[1])
 
 
+def diagram(name, lit=None):
+    """The drawing's own file, with its title and description; Quarto shows words where the site has numbers."""
+    path = ROOT / "nbs/diagrams" / f"{name}.svg"
+    if not path.exists():
+        raise LookupError(f"there is no diagram {name!r}")
+    said = re.findall(r"(?s)<(?:title|desc)>(.*?)</", path.read_text(encoding="utf-8"))
+    return f"![{' '.join(said)}]({UP}/{path.relative_to(ROOT)})"
+
+
 def columns(widths):
     shares = [float(width) for width in widths.split()]
     percent = [round(100*share/sum(shares)) for share in shares]
@@ -87,6 +97,8 @@ class Deck:
     def shortcode(self, found):
         """What stands for a shortcode of the site."""
         end, name, said = found.groups()
+        if bare := re.fullmatch(r' *"([^"]*)"', said):
+            said = f' name="{bare[1]}"'
         said = dict(re.findall(r'(\w+)="(.*?)"', said))
         if name == "notes":
             minutes = f"\n**{said['minutes']} min**\n" if "minutes" in said else ""
@@ -100,6 +112,8 @@ class Deck:
             return printed(**said)
         if name == "widget":
             return still(**said)
+        if name == "diagram":
+            return diagram(**said)
         if name != "cell":
             raise LookupError(f"Quarto has nothing for {{{{< {name} >}}}}")
         text = embed(said["nb"], said["label"], said.get("show", "both"), said.get("output", ""))
