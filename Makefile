@@ -52,9 +52,9 @@ real: $(VENV)/.course ## Fetch real paintings into real/ for make lab (N=100 of 
 	@$(PY) -m atelier.museums "Claude Monet" "Vincent van Gogh" --n $(N) --dest real $(if $(MUSEUMS_THROUGH),--through $(MUSEUMS_THROUGH))
 
 site: $(VENV)/.site node_modules/.package-lock.json ## Build the site into site/public (ADDRESS=https://example.org/atelier/)
-	@HUGO_PARAMS_ADDRESS="$(ADDRESS)" $(HUGO) --source site --cleanDestinationDir --minify
+	@HUGO_PARAMS_ADDRESS="$(ADDRESS)" $(HUGO) --source site --cleanDestinationDir
 	@$(PY) -m pagefind --site site/public --quiet
-	@for deck in slides/*.md; do echo "$$deck: $$(grep -o 'data-cell=' site/public/$${deck%.md}.html | wc -l) cells pulled from notebooks"; done
+	@for deck in slides/*.md; do echo "$$deck: $$(grep -o '<div class="cell[^>]* data-cell=' site/public/$${deck%.md}.html | wc -l) cells pulled from notebooks"; done
 
 execute: $(VENV)/.course ## Run notebooks and store their outputs (NB=02, or all)
 	@$(PY) tools/execute.py $(NB)

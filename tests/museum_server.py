@@ -264,8 +264,8 @@ class MuseumServer(ThreadingHTTPServer):
         return [entry.name for entry in self.log]
 
     def manners(self, **more):
-        """Those of a guest of this server, in a hurry, on its clock."""
-        hasty = dict(contact="tests@example.org", tries=4, pause=0.02, timeout=0.3, deadline=0.6,
+        """Those of a guest of this server, in a hurry, on its clock; `timeout` is by the wall's, so patient."""
+        hasty = dict(contact="tests@example.org", tries=4, pause=0.02, timeout=10, deadline=0.6,
                      pace=self.pace, transport=Through(self.address))
         return Manners(**hasty | more)
 

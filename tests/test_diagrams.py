@@ -215,6 +215,19 @@ def test_numbers_are_those_that_cells_printed(public):
     assert seen >= 10
 
 
+def test_spaces_beside_numbers_and_names_are_kept(public):
+    """In one line of words, what stands between its parts is not the drawing's layout."""
+    seen, spaced = 0, {name: ElementTree.parse(path).getroot() for name, path in FILES.items()}
+    for name, root in inlined(public).items():
+        for drawn, built in zip(spaced[name].iter(SVG + "text"), root.iter(SVG + "text"), strict=True):
+            pieces = [(drawn.text, built.text)] if len(drawn) else []
+            for piece in pieces + [(one.tail, other.tail) for one, other in zip(drawn, built, strict=True)]:
+                one, other = (re.sub(r"\s+", " ", part or "") for part in piece)
+                assert one == other, (name, piece)
+                seen += " " in one
+    assert seen >= 5
+
+
 def test_names_of_code_stand_in_their_cells(public):
     """Said once more without the engine's own look: whole names, and none left out."""
     seen = 0

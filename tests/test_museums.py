@@ -40,6 +40,7 @@ from atelier.search import MUSEUMS, lacks, probe, say_once
 from atelier.sources import CHICAGO, CLEVELAND, MET, cleveland_work, met_records, met_work
 
 COMMONS, ANSWERS = MUSEUMS[0], SHARED / "museum-answers"
+SHORT = {"timeout": 0.3}  # seconds, for a server that stalls
 
 
 @pytest.fixture
@@ -246,7 +247,7 @@ def test_missing_field_names_the_record(museum, capsys, name, missing):
 def test_one_museum_failing_does_not_stop_the_others(museum, capsys, fault, words):
     server = museum(*[exhibit(number) for number in range(6)])
     server.faults["met search"] = [fault] * 9
-    works = search(server)
+    works = search(server, **SHORT if fault == "stall" else {})
     said = heard(capsys)
     assert Counter(work.museum for work in works) == {"commons": 2, "cleveland": 2}
     assert "The Metropolitan Museum of Art" in said and words in said
@@ -442,7 +443,7 @@ def test_faults_of_a_picture(museum, capsys, tmp_path, fault, times, words, agai
     server = museum(*[exhibit(number, "met") for number in range(4, 10)])
     server.faults["met-9"] = [fault] * times
     bomb()  # made before anyone waits for it
-    files = visit(server, tmp_path, n=6, museums=[MET])
+    files = visit(server, tmp_path, n=6, museums=[MET], **SHORT if fault == "stall" else {})
     said = heard(capsys)
     check_whole(tmp_path, 5 if again else 6)
     assert len(files) == (5 if again else 6)

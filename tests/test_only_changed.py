@@ -1,11 +1,14 @@
 """Which notebooks `make test` may leave out."""
 
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import only_changed
 import pytest
-from conftest import NOTEBOOKS, read
+from conftest import NOTEBOOKS, ROOT, read
 
 NAMES = [f"nbs/{path.name}" for path in NOTEBOOKS[:2]]
 
@@ -47,6 +50,26 @@ def test_half_a_run_counts_for_nothing(session, monkeypatch):
     run.pytest_runtest_logreport(SimpleNamespace(nodeid=f"{NAMES[0]}::Cell 0", when="call", passed=True))
     run.pytest_sessionfinish()
     assert json.loads(only_changed.PASSED.read_text()) == {}
+
+
+PYTEST = """
+import sys, pathlib, pytest
+sys.path.insert(0, 'tools')
+import only_changed
+only_changed.PASSED = pathlib.Path(sys.argv[1])
+sys.exit(pytest.main(['-q', '--collect-only', '-p', 'only_changed', '--nbval-lax', *sys.argv[2:]]))
+"""
+
+
+def test_pytest_collects_only_what_has_changed(tmp_path):
+    (tmp_path / "passed.json").write_text(json.dumps({NAMES[0]: only_changed.depends_on(read(NOTEBOOKS[0]))}))
+    started_by_a_person = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    run = subprocess.run([sys.executable, "-c", PYTEST, tmp_path / "passed.json", *NAMES], cwd=ROOT, text=True,
+                         capture_output=True, env=started_by_a_person)
+    assert run.returncode == 0, run.stdout + run.stderr
+    cells = {name: run.stdout.count(f"{name}::") for name in NAMES}
+    assert cells[NAMES[0]] == 0 < cells[NAMES[1]]
+    assert "deselected" in run.stdout and f"make test ALL=1 runs them): {NAMES[0]}\n" in run.stdout
 
 
 @pytest.mark.parametrize("change", ["source", "output", "module", "data"])
