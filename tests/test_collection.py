@@ -190,7 +190,7 @@ def test_a_hundred_of_each_with_one_fault_in_five(museum, tmp_path, capsys):
                       "met search": ["firewall"]}
     files = {}
     for artist in ("Claude Monet", "Vincent van Gogh"):
-        files[artist] = visit(server, tmp_path, artist, timeout=3)  # for the one that stalls
+        files[artist] = visit(server, tmp_path, artist, timeout=3)  # for those that stall
         assert len(files[artist]) == len(set(files[artist])) == 100, heard(capsys)
     check_whole(tmp_path, 200)
     rows = read_credits(tmp_path / "CREDITS.csv")

@@ -210,6 +210,8 @@ def test_site_and_pdf_leave_each_other_alone(linked):
     for deck in (ROOT / "slides").glob("*.md"):
         cells = re.findall(r"{{< (?:cell|widget) ", deck.read_text(encoding="utf-8"))
         assert f"slides/{deck.name}: {len(cells)} cells pulled from notebooks" in run.stdout
+    slides = (linked / "site/public/slides/fastai.html").read_text(encoding="utf-8")
+    assert re.search(r"</tspan> \w", slides), "no space beside a diagram's number is lost in what is published"
     home = linked / "site/public/index.html"
     assert address in home.read_text(encoding="utf-8") and (linked / "site/public/pagefind/pagefind.js").is_file()
     before = home.stat().st_mtime_ns
